@@ -1,0 +1,22 @@
+//! The tinc 1.0 (legacy, protocol 17) mesh as a state machine that does no I/O.
+//!
+//! The crate opens no socket, reads no file and asks no clock: bytes, kernel events and the
+//! current time go in as arguments, bytes, script calls and wishes come out. The same code
+//! therefore runs in the daemon, in a mesh of nodes held in memory and in fuzzers.
+//!
+//! Uses point one way: [`node`] drives [`gossip`], [`graph`] and [`meta`], publishes a
+//! [`dataplane::Forwarding`] snapshot, and knows nothing of sockets; [`dataplane`] seals and
+//! opens packets by that snapshot and knows nothing of the graph; [`wire`] and [`crypto`] turn
+//! bytes into types and know neither state nor time.
+#![forbid(unsafe_code)]
+
+pub mod addr;
+pub mod constants;
+pub mod crypto;
+pub mod forward;
+pub mod meta;
+pub mod name;
+pub mod options;
+pub mod subnet;
+pub mod tunnel;
+pub mod wire;
