@@ -1,1 +1,3 @@
+//! The command `v6lab`.
+
 fn main() {}

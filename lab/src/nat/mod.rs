@@ -1,0 +1,1 @@
+//! What a venue's router does to packets, as nft rulesets.

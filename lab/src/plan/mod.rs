@@ -1,0 +1,172 @@
+//! The plan of a lab: a scenario with every interface, address, route and ruleset decided.
+//!
+//! A plan is a pure function of the scenario, so that two people who read the same file speak about the same
+//! addresses. It knows nothing of netlink: [`crate::fabric`] makes it real.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+/// An address or prefix with its length, e.g. `192.168.1.6/24`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Net {
+    /// The address; host bits may be set.
+    pub addr: IpAddr,
+    /// Prefix length in bits.
+    pub len: u8,
+}
+
+/// A whole network, ready to be built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// What the scenario calls itself.
+    pub title: String,
+    /// Every machine, in the order in which the scenario implies them.
+    pub nodes: Vec<NodePlan>,
+    /// Every cable, named `a--b` after the machines at its ends.
+    pub links: Vec<LinkPlan>,
+    /// The IPv6 network to be laid over this one, if the scenario has one.
+    pub overlay: Option<Overlay>,
+}
+
+/// What a machine is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// The internet's core router.
+    Core,
+    /// A machine with public addresses.
+    Server,
+    /// The router of a venue.
+    Router,
+    /// A person's computer that shares its own uplink by masquerading.
+    Sharer,
+    /// A device that is to bring IPv6 to its downstream links.
+    Pi,
+    /// A machine on a Pi's downstream link.
+    Client,
+}
+
+/// One machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodePlan {
+    /// Its name, also its host name.
+    pub name: String,
+    /// What it is for.
+    pub role: Role,
+    /// Its interfaces, `lo` excepted; a bridge stands before its ports.
+    pub interfaces: Vec<InterfacePlan>,
+    /// Routes beyond those the addresses imply.
+    pub routes: Vec<RoutePlan>,
+    /// Kernel settings below `/proc/sys`, as `net/ipv4/ip_forward` and value, in order.
+    pub sysctls: Vec<(String, String)>,
+    /// The ruleset its firewall starts with.
+    pub ruleset: Option<Ruleset>,
+}
+
+/// One interface of a machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InterfacePlan {
+    /// Its name inside the machine, e.g. `eth0`.
+    pub name: String,
+    /// Its hardware address.
+    pub mac: [u8; 6],
+    /// Largest IP packet in bytes.
+    pub mtu: u32,
+    /// Whether it is a bridge (otherwise it is the end of a link).
+    pub bridge: bool,
+    /// The bridge of the same machine it is a port of.
+    pub port_of: Option<String>,
+    /// Its addresses, the primary one first.
+    pub addresses: Vec<AddressPlan>,
+}
+
+/// One address of an interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddressPlan {
+    /// Address and prefix length.
+    pub net: Net,
+    /// Label as of `eth0:1`, IPv4 only.
+    pub label: Option<String>,
+}
+
+/// One route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoutePlan {
+    /// Where to; length 0 is the default route.
+    pub to: Net,
+    /// Next hop; without one the destination is on link.
+    pub via: Option<IpAddr>,
+    /// Outgoing interface.
+    pub interface: String,
+}
+
+/// A ruleset for `nft`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ruleset {
+    /// Name of the kind, e.g. `port-restricted`.
+    pub kind: String,
+    /// The text `nft -f -` is fed.
+    pub text: String,
+}
+
+/// One cable between two interfaces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkPlan {
+    /// Name, `a--b` after the machines at its ends.
+    pub name: String,
+    /// The two ends; the first is the one nearer to the internet's core.
+    pub ends: [End; 2],
+}
+
+/// One end of a cable.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct End {
+    /// Name of the machine.
+    pub node: String,
+    /// Name of the interface in it.
+    pub interface: String,
+}
+
+/// The IPv6 network that daemons are to lay over the plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overlay {
+    /// Name of the machine that holds the address space.
+    pub server: String,
+    /// That machine's address on the overlay.
+    pub address: Ipv6Addr,
+    /// The link all members share.
+    pub network: Net,
+    /// The address space routed to the server; what no site has is unreachable.
+    pub pool: Net,
+    /// The places IPv6 is brought to.
+    pub sites: Vec<Site>,
+}
+
+/// One place IPv6 is brought to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// Name of the machine there, also its node name in the overlay.
+    pub node: String,
+    /// Its address on the overlay.
+    pub address: Ipv6Addr,
+    /// The prefix that is its own.
+    pub prefix: Net,
+    /// Its address within the prefix, on the downstream interface.
+    pub gateway: Ipv6Addr,
+    /// Its downstream interface.
+    pub interface: String,
+    /// Names of the machines on that interface's link.
+    pub clients: Vec<String>,
+}
+
+impl Plan {
+    /// The machine of that name.
+    #[must_use]
+    pub fn node(&self, name: &str) -> Option<&NodePlan> {
+        self.nodes.iter().find(|node| node.name == name)
+    }
+
+    /// The cable of that name.
+    #[must_use]
+    pub fn link(&self, name: &str) -> Option<&LinkPlan> {
+        self.links.iter().find(|link| link.name == name)
+    }
+}
