@@ -8,5 +8,6 @@
 pub mod fabric;
 pub mod model;
 pub mod nat;
+pub mod net;
 pub mod plan;
 pub mod session;

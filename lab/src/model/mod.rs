@@ -1,1 +1,250 @@
 //! A scenario as its author wrote it: places and people, no interface and no Linux.
+//!
+//! [`Scenario::load`] reads `scenarios/NAME.toml` together with the venues (`venues/NAME.toml`) and NAT kinds
+//! (`nat/NAME.nft`) it refers to, which lie in directories beside it, and checks the whole. What passes can be planned.
+
+mod check;
+mod error;
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::nat;
+pub use crate::net::Net;
+pub use error::ModelError;
+use error::Source;
+
+/// Name of the core router, which every scenario has without naming it.
+pub const CORE: &str = "internet";
+
+/// A scenario, checked.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// What it calls itself.
+    pub title: String,
+    /// The IPv6 network to be laid over it.
+    pub overlay: Option<Overlay>,
+    /// Machines with public addresses.
+    #[serde(default, rename = "server")]
+    pub servers: Vec<Server>,
+    /// Places with a router that people connect to.
+    #[serde(default, rename = "venue")]
+    pub venues: Vec<Venue>,
+    /// People who share a venue's network with what is cabled to their computer.
+    #[serde(default, rename = "sharer")]
+    pub sharers: Vec<Sharer>,
+    /// Devices that bring IPv6.
+    #[serde(default, rename = "pi")]
+    pub pis: Vec<Pi>,
+    /// Machines plugged into a Pi.
+    #[serde(default, rename = "client")]
+    pub clients: Vec<Client>,
+    /// Where it was read from.
+    #[serde(skip)]
+    source: Source,
+}
+
+/// The IPv6 network to be laid over a scenario.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Overlay {
+    /// Name of the server that holds the address space.
+    pub server: Spanned<String>,
+    /// Its address on the overlay with the length of the link that all members share.
+    pub address: Spanned<Net>,
+    /// The address space routed to that server.
+    pub pool: Spanned<Net>,
+}
+
+/// A machine with public addresses.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// Its addresses: at most one IPv4 and one IPv6, each with its network's length.
+    pub addresses: Vec<Spanned<Net>>,
+}
+
+/// A place with a router that people connect to.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Venue {
+    /// Its name, also that of its router.
+    pub name: Spanned<String>,
+    /// Name of the description in `venues/`.
+    pub like: Spanned<String>,
+    /// The router's public IPv4 address.
+    pub wan: Spanned<Net>,
+    /// The private IPv4 network inside.
+    pub lan: Spanned<Net>,
+    /// The description [`Venue::like`] names.
+    #[serde(skip)]
+    pub kind: VenueKind,
+}
+
+/// What sort of place a venue is; one file in `venues/`.
+#[derive(Debug, Clone, Default)]
+pub struct VenueKind {
+    /// Name of its NAT kind.
+    pub nat: String,
+    /// The ruleset template of that kind.
+    pub template: String,
+    /// How long the router remembers a UDP flow.
+    pub udp_timeout: Option<UdpTimeout>,
+}
+
+/// A file in `venues/`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VenueFile {
+    /// The evidence behind its numbers, for its readers.
+    #[serde(rename = "because")]
+    _because: String,
+    /// Name of a file in `nat/`.
+    nat: Spanned<String>,
+    #[serde(rename = "udp-timeout")]
+    udp_timeout: Option<UdpTimeout>,
+}
+
+/// How long a router remembers a UDP flow, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UdpTimeout {
+    /// While nothing has come back.
+    pub unreplied: u32,
+    /// Once something has come back.
+    pub replied: u32,
+}
+
+/// A person's computer that shares the venue's network by masquerading (port-restricted).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sharer {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// The venue whose WLAN it is in.
+    pub at: Spanned<String>,
+    /// The private IPv4 network it offers on its cable.
+    pub lan: Spanned<Net>,
+    /// The ruleset template of its masquerading.
+    #[serde(skip)]
+    pub template: String,
+}
+
+/// A device that brings IPv6.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pi {
+    /// Its name, also in the overlay.
+    pub name: Spanned<String>,
+    /// The venue or sharer it is connected to.
+    pub at: Spanned<String>,
+    /// A static IPv4 address, as alias beside the one the place gives it.
+    pub address: Option<Spanned<Ipv4Addr>>,
+    /// Its address on the overlay.
+    pub overlay: Option<Spanned<Ipv6Addr>>,
+    /// The IPv6 prefix that is its own to give out.
+    pub prefix: Option<Spanned<Net>>,
+}
+
+/// A machine plugged into a Pi.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Client {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// The Pi it is plugged into.
+    pub behind: Spanned<String>,
+}
+
+impl Scenario {
+    /// Reads and checks a scenario with everything it refers to.
+    ///
+    /// # Errors
+    /// File, line, what is wrong there and what would be right.
+    pub fn load(path: &Path) -> Result<Self, ModelError> {
+        Self::from_source(
+            Source::read(path)?,
+            path.parent().unwrap_or_else(|| Path::new("")),
+        )
+    }
+
+    fn from_source(source: Source, home: &Path) -> Result<Self, ModelError> {
+        let mut scenario: Self = source.parse()?;
+        scenario.source = source;
+        for venue in &mut scenario.venues {
+            venue.kind = VenueKind::load(home, &venue.like, &scenario.source)?;
+        }
+        if let Some(first) = scenario.sharers.first() {
+            let kind = Spanned::new(first.name.span(), nat::SHARED.to_owned());
+            let template = refer(home, "nat", "nft", &kind, &scenario.source)?.text;
+            for sharer in &mut scenario.sharers {
+                sharer.template.clone_from(&template);
+            }
+        }
+        check::check(&scenario)?;
+        Ok(scenario)
+    }
+
+    /// The file it was read from.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.source.path()
+    }
+
+    /// An error about one value of this scenario.
+    pub(crate) fn error_at<T>(&self, value: &Spanned<T>, reason: impl Into<String>) -> ModelError {
+        self.source.error_at(value.span(), reason)
+    }
+}
+
+impl VenueKind {
+    fn load(home: &Path, name: &Spanned<String>, referrer: &Source) -> Result<Self, ModelError> {
+        let source = refer(home, "venues", "toml", name, referrer)?;
+        let file: VenueFile = source.parse()?;
+        let template = refer(home, "nat", "nft", &file.nat, &source)?.text;
+        Ok(Self {
+            nat: file.nat.into_inner(),
+            template,
+            udp_timeout: file.udp_timeout,
+        })
+    }
+}
+
+/// Reads the file that a scenario or venue names; a missing one is the referring line's mistake.
+fn refer(
+    home: &Path,
+    folder: &str,
+    extension: &str,
+    name: &Spanned<String>,
+    referrer: &Source,
+) -> Result<Source, ModelError> {
+    let folder = home.join(folder);
+    check::name(name.get_ref(), "-").map_err(|reason| referrer.error_at(name.span(), reason))?;
+    let path: PathBuf = folder.join(name.get_ref()).with_extension(extension);
+    if path.is_file() {
+        return Source::read(&path);
+    }
+    let mut known: Vec<String> = std::fs::read_dir(&folder)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|found| found == extension))
+        .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
+        .collect();
+    known.sort();
+    let reason = format!(
+        "there is no {}{}",
+        path.display(),
+        error::nearest(name.get_ref(), &known)
+    );
+    Err(referrer.error_at(name.span(), reason))
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,19 +3,19 @@
 //! A plan is a pure function of the scenario, so that two people who read the same file speak about the same
 //! addresses. It knows nothing of netlink: [`crate::fabric`] makes it real.
 
+mod build;
+mod show;
+mod sysctls;
+
 use std::net::{IpAddr, Ipv6Addr};
 
-/// An address or prefix with its length, e.g. `192.168.1.6/24`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Net {
-    /// The address; host bits may be set.
-    pub addr: IpAddr,
-    /// Prefix length in bits.
-    pub len: u8,
-}
+use serde::Serialize;
+
+use crate::model::Scenario;
+pub use crate::net::Net;
 
 /// A whole network, ready to be built.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Plan {
     /// What the scenario calls itself.
     pub title: String,
@@ -28,7 +28,8 @@ pub struct Plan {
 }
 
 /// What a machine is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Role {
     /// The internet's core router.
     Core,
@@ -45,13 +46,13 @@ pub enum Role {
 }
 
 /// One machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NodePlan {
     /// Its name, also its host name.
     pub name: String,
     /// What it is for.
     pub role: Role,
-    /// Its interfaces, `lo` excepted; a bridge stands before its ports.
+    /// Its interfaces; a bridge stands before its ports, `lo` is named only where it has an address of its own.
     pub interfaces: Vec<InterfacePlan>,
     /// Routes beyond those the addresses imply.
     pub routes: Vec<RoutePlan>,
@@ -62,7 +63,7 @@ pub struct NodePlan {
 }
 
 /// One interface of a machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct InterfacePlan {
     /// Its name inside the machine, e.g. `eth0`.
     pub name: String,
@@ -79,7 +80,7 @@ pub struct InterfacePlan {
 }
 
 /// One address of an interface.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AddressPlan {
     /// Address and prefix length.
     pub net: Net,
@@ -88,7 +89,7 @@ pub struct AddressPlan {
 }
 
 /// One route.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RoutePlan {
     /// Where to; length 0 is the default route.
     pub to: Net,
@@ -99,7 +100,7 @@ pub struct RoutePlan {
 }
 
 /// A ruleset for `nft`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Ruleset {
     /// Name of the kind, e.g. `port-restricted`.
     pub kind: String,
@@ -108,7 +109,7 @@ pub struct Ruleset {
 }
 
 /// One cable between two interfaces.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LinkPlan {
     /// Name, `a--b` after the machines at its ends.
     pub name: String,
@@ -117,7 +118,7 @@ pub struct LinkPlan {
 }
 
 /// One end of a cable.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct End {
     /// Name of the machine.
     pub node: String,
@@ -126,7 +127,7 @@ pub struct End {
 }
 
 /// The IPv6 network that daemons are to lay over the plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Overlay {
     /// Name of the machine that holds the address space.
     pub server: String,
@@ -141,7 +142,7 @@ pub struct Overlay {
 }
 
 /// One place IPv6 is brought to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Site {
     /// Name of the machine there, also its node name in the overlay.
     pub node: String,
@@ -158,6 +159,12 @@ pub struct Site {
 }
 
 impl Plan {
+    /// Decides everything the scenario leaves open; the same for the same scenario.
+    #[must_use]
+    pub fn new(scenario: &Scenario) -> Self {
+        build::build(scenario)
+    }
+
     /// The machine of that name.
     #[must_use]
     pub fn node(&self, name: &str) -> Option<&NodePlan> {
@@ -170,3 +177,6 @@ impl Plan {
         self.links.iter().find(|link| link.name == name)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,113 @@
+//! What an author is told about a mistake.
+
+use std::path::PathBuf;
+
+use super::*;
+
+fn scenarios() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios")
+}
+
+/// The how-to's scenario with one piece of text replaced, as its author would see it fail: line and reason.
+fn mistake(good: &str, bad: &str) -> (usize, String) {
+    let text = std::fs::read_to_string(scenarios().join("how-to.toml")).unwrap();
+    assert!(text.contains(good), "{good:?} is in the scenario");
+    let source = Source::from_text("how-to.toml", text.replacen(good, bad, 1));
+    let error = Scenario::from_source(source, &scenarios()).unwrap_err();
+    (error.line.unwrap_or(0), error.reason)
+}
+
+fn line_of(needle: &str) -> usize {
+    let text = std::fs::read_to_string(scenarios().join("how-to.toml")).unwrap();
+    text.lines().position(|line| line.contains(needle)).unwrap() + 1
+}
+
+#[test]
+fn every_scenario_of_the_house_is_sound() {
+    for entry in std::fs::read_dir(scenarios()).unwrap() {
+        let path = entry.unwrap().path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
+            Scenario::load(&path).unwrap_or_else(|error| panic!("{error}"));
+        }
+    }
+}
+
+#[test]
+fn an_unknown_key_is_answered_with_the_nearest_known_one() {
+    let (line, reason) = mistake("prefix  =", "prefiks =");
+    assert_eq!(line, line_of("prefix  ="));
+    assert_eq!(reason, "unknown key `prefiks`; did you mean `prefix`?");
+}
+
+#[test]
+fn a_missing_key_names_the_table_it_is_missing_from() {
+    let (line, reason) = mistake("at      = \"cafe\"\n", "");
+    assert_eq!(line, line_of("[[pi]]"));
+    assert!(reason.contains("missing field `at`"), "{reason}");
+}
+
+#[test]
+fn an_unknown_place_is_answered_with_the_nearest_known_one() {
+    let (line, reason) = mistake("at      = \"cafe\"", "at      = \"caff\"");
+    assert_eq!(line, line_of("at      ="));
+    assert_eq!(
+        reason,
+        "there is no venue or sharer \"caff\"; did you mean `cafe`?"
+    );
+}
+
+#[test]
+fn an_unknown_kind_of_venue_lists_those_there_are() {
+    let (line, reason) = mistake("home-default", "castle");
+    assert_eq!(line, line_of("like"));
+    assert!(
+        reason.contains("venues/castle.toml") && reason.contains("home-default"),
+        "{reason}"
+    );
+}
+
+#[test]
+fn a_kind_of_venue_cannot_leave_its_folder() {
+    let (_, reason) = mistake("home-default", "../how-to");
+    assert!(reason.contains("is not a name"), "{reason}");
+}
+
+#[test]
+fn names_are_what_a_tinc_node_may_be_called() {
+    let (line, reason) = mistake("\"node_one\"", "\"node-one\"");
+    assert_eq!(line, line_of("name    = \"node_one\""));
+    assert!(
+        reason.contains("letters, digits and underscores"),
+        "{reason}"
+    );
+}
+
+#[test]
+fn addresses_outside_their_network_are_refused() {
+    let (line, reason) = mistake("192.168.1.6", "192.168.2.6");
+    assert_eq!(line, line_of("192.168.1.6"));
+    assert!(reason.contains("not in 192.168.1.0/24"), "{reason}");
+    let (_, reason) = mistake("ef00::11", "ef01::11");
+    assert!(reason.contains("not on the overlay's link"), "{reason}");
+    let (_, reason) = mistake("ef11::/64", "ef11::/56");
+    assert!(reason.contains("/64"), "{reason}");
+}
+
+#[test]
+fn the_same_name_twice_points_at_the_first() {
+    let (_, reason) = mistake("\"laptop\"", "\"www\"");
+    assert!(
+        reason.contains(&format!("line {}", line_of("\"www\""))),
+        "{reason}"
+    );
+}
+
+#[test]
+fn broken_toml_is_told_with_its_line() {
+    let (line, reason) = mistake("title = \"how-to\"", "title = ");
+    assert_eq!(line, line_of("title"));
+    assert!(!reason.contains('\n'), "{reason}");
+}

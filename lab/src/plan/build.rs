@@ -1,0 +1,441 @@
+//! From a scenario to a plan.
+//!
+//! Decisions taken here, so that nobody has to write them into a scenario: a machine's first interface is `eth0`
+//! (`wlan0` in a WLAN), a venue's router has `wan0` and a bridge `lan0`, the first address of a network is its
+//! router's, a venue gives addresses from .100 on, a Pi gives them from ::100 on. The core router answers to `fe80::1`
+//! on every link and has one global address, so that its errors come from somewhere.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use super::{
+    AddressPlan, End, InterfacePlan, LinkPlan, Net, NodePlan, Overlay, Plan, Role, RoutePlan, Site,
+    sysctls,
+};
+use crate::model::{CORE, Client, Pi, Scenario, Server, Sharer, Venue};
+use crate::nat;
+
+/// The core router's link-local address on each of its links.
+const CORE_LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
+
+/// The core router's own global address.
+const CORE_GLOBAL: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
+
+/// First host number a venue, or a Pi on its downstream link, gives to a client.
+const FIRST_LEASE_V4: u32 = 100;
+const FIRST_LEASE_V6: u32 = 0x100;
+
+/// What Ethernet carries.
+const MTU: u32 = 1500;
+
+pub(super) fn build(scenario: &Scenario) -> Plan {
+    let mut builder = Builder {
+        nodes: Vec::new(),
+        links: Vec::new(),
+    };
+    builder.internet(scenario);
+    for venue in &scenario.venues {
+        builder.venue(scenario, venue);
+    }
+    for sharer in &scenario.sharers {
+        builder.sharer(scenario, sharer);
+    }
+    let mut sites = Vec::new();
+    for pi in &scenario.pis {
+        builder.pi(scenario, pi, &mut sites);
+    }
+    let overlay = scenario.overlay.as_ref().and_then(|overlay| {
+        let IpAddr::V6(address) = overlay.address.get_ref().addr else {
+            return None;
+        };
+        Some(Overlay {
+            server: overlay.server.get_ref().clone(),
+            address,
+            network: overlay.address.get_ref().network(),
+            pool: *overlay.pool.get_ref(),
+            sites,
+        })
+    });
+    let mut plan = Plan {
+        title: scenario.title.clone(),
+        nodes: builder.nodes,
+        links: builder.links,
+        overlay,
+    };
+    number_interfaces(&mut plan);
+    plan
+}
+
+struct Builder {
+    nodes: Vec<NodePlan>,
+    links: Vec<LinkPlan>,
+}
+
+/// Machines whose addresses are in one network of the core: they share a link there.
+struct Neighbourhood {
+    networks: Vec<Net>,
+    members: Vec<(String, Vec<Net>)>,
+}
+
+impl Builder {
+    /// The core router with all that has a public address.
+    fn internet(&mut self, scenario: &Scenario) {
+        self.add(CORE, Role::Core).sysctls = sysctls::router(true);
+        for (n, hood) in neighbourhoods(scenario).into_iter().enumerate() {
+            let names: Vec<&str> = hood.members.iter().map(|(name, _)| name.as_str()).collect();
+            let wans = |name: &str| {
+                let venue = scenario
+                    .venues
+                    .iter()
+                    .any(|venue| venue.name.get_ref() == name);
+                if venue { "wan0" } else { "eth0" }
+            };
+            for (name, _) in &hood.members {
+                let role = if wans(name) == "wan0" {
+                    Role::Router
+                } else {
+                    Role::Server
+                };
+                self.add(name, role);
+            }
+            let cables = names
+                .iter()
+                .map(|name| (*name, wans(name)))
+                .collect::<Vec<_>>();
+            let interface = self.segment(CORE, &format!("net{n}"), &cables);
+            for network in &hood.networks {
+                let address = if network.is_ipv4() {
+                    network.nth(1)
+                } else {
+                    Some(Net {
+                        addr: CORE_LINK_LOCAL.into(),
+                        len: 64,
+                    })
+                };
+                self.address(CORE, &interface, address, None);
+                if !network.is_ipv4() {
+                    self.route(CORE, *network, None, &interface);
+                }
+            }
+            for (name, addresses) in &hood.members {
+                for address in addresses {
+                    self.address(name, wans(name), Some(*address), None);
+                    let (to, via) = match address.nth(1) {
+                        Some(gateway) if address.is_ipv4() => (Net::DEFAULT_V4, gateway.addr),
+                        _ => (Net::DEFAULT_V6, CORE_LINK_LOCAL.into()),
+                    };
+                    self.route(name, to, Some(via), wans(name));
+                }
+                self.pool(scenario, name, addresses, &interface);
+            }
+        }
+        self.address(CORE, "lo", Some(Net::host(CORE_GLOBAL.into())), None);
+    }
+
+    /// The route to the overlay's address space, where `name` is the server that has it.
+    fn pool(&mut self, scenario: &Scenario, name: &str, addresses: &[Net], interface: &str) {
+        let holder = scenario
+            .overlay
+            .as_ref()
+            .filter(|overlay| overlay.server.get_ref() == name);
+        let via = addresses.iter().find(|address| !address.is_ipv4());
+        if let (Some(overlay), Some(via)) = (holder, via) {
+            self.route(CORE, *overlay.pool.get_ref(), Some(via.addr), interface);
+        }
+    }
+
+    /// The inside of a venue; its router stands already, as a neighbour of the core.
+    fn venue(&mut self, scenario: &Scenario, venue: &Venue) {
+        let name = venue.name.get_ref();
+        let sharers = scenario
+            .sharers
+            .iter()
+            .filter(|sharer| sharer.at == venue.name);
+        let pis = scenario.pis.iter().filter(|pi| pi.at == venue.name);
+        let guests: Vec<(&str, &str)> = sharers
+            .map(|sharer| (sharer.name.get_ref().as_str(), "wlan0"))
+            .chain(pis.map(|pi| (pi.name.get_ref().as_str(), "eth0")))
+            .collect();
+        let lan = *venue.lan.get_ref();
+        for (guest, interface) in &guests {
+            self.add(
+                guest,
+                if *interface == "wlan0" {
+                    Role::Sharer
+                } else {
+                    Role::Pi
+                },
+            );
+        }
+        self.bridge(name, "lan0", "lan", &guests);
+        self.address(name, "lan0", lan.nth(1), None);
+        for (n, (guest, interface)) in (FIRST_LEASE_V4..).zip(&guests) {
+            self.lease(guest, interface, lan, n);
+        }
+        if let Some(router) = self.find(name) {
+            router.sysctls = sysctls::router(false);
+            if let Some(timeout) = venue.kind.udp_timeout {
+                router.sysctls.extend(sysctls::udp_timeout(timeout));
+            }
+            router.ruleset = Some(nat::ruleset(
+                &venue.kind.nat,
+                &venue.kind.template,
+                "wan0",
+                "lan0",
+            ));
+        }
+    }
+
+    /// A computer between a venue's WLAN and the Pi cabled to it.
+    fn sharer(&mut self, scenario: &Scenario, sharer: &Sharer) {
+        let name = sharer.name.get_ref();
+        let lan = *sharer.lan.get_ref();
+        let cabled: Vec<&str> = scenario
+            .pis
+            .iter()
+            .filter(|pi| pi.at == sharer.name)
+            .map(|pi| pi.name.get_ref().as_str())
+            .collect();
+        for pi in &cabled {
+            self.add(pi, Role::Pi);
+            self.cable(name, "eth0", pi, "eth0");
+            self.address(name, "eth0", lan.nth(1), None);
+            self.lease(pi, "eth0", lan, FIRST_LEASE_V4);
+        }
+        if let Some(node) = self.find(name) {
+            node.sysctls = sysctls::router(false);
+            node.ruleset = Some(nat::ruleset(nat::SHARED, &sharer.template, "wlan0", "eth0"));
+        }
+    }
+
+    /// A Pi's alias and its downstream link; its uplink was laid with the place it is at.
+    fn pi(&mut self, scenario: &Scenario, pi: &Pi, sites: &mut Vec<Site>) {
+        let name = pi.name.get_ref();
+        if let Some(alias) = &pi.address
+            && let Some(uplink) = self.find(name).and_then(|node| node.interfaces.first_mut())
+            && let Some(len) = uplink.addresses.first().map(|address| address.net.len)
+        {
+            let net = Net {
+                addr: IpAddr::V4(*alias.get_ref()),
+                len,
+            };
+            if uplink.addresses.iter().all(|address| address.net != net) {
+                uplink.addresses.push(AddressPlan {
+                    net,
+                    label: Some("eth0:1".to_owned()),
+                });
+            }
+        }
+        let clients: Vec<&Client> = scenario
+            .clients
+            .iter()
+            .filter(|client| client.behind == pi.name)
+            .collect();
+        let Some((prefix, gateway)) = pi.prefix.as_ref().and_then(|prefix| {
+            let prefix = *prefix.get_ref();
+            Some((prefix, prefix.nth(1)?))
+        }) else {
+            return;
+        };
+        let cables: Vec<(&str, &str)> = clients
+            .iter()
+            .map(|client| (client.name.get_ref().as_str(), "eth0"))
+            .collect();
+        for (client, _) in &cables {
+            self.add(client, Role::Client);
+        }
+        let interface = self.segment(name, "br0", &cables);
+        self.address(name, &interface, Some(gateway), None);
+        for (n, (client, uplink)) in (FIRST_LEASE_V6..).zip(&cables) {
+            self.address(client, uplink, prefix.nth(n), None);
+            self.route(client, Net::DEFAULT_V6, Some(gateway.addr), uplink);
+        }
+        if let (Some(address), IpAddr::V6(gateway)) = (&pi.overlay, gateway.addr) {
+            sites.push(Site {
+                node: name.clone(),
+                address: *address.get_ref(),
+                prefix,
+                gateway,
+                interface,
+                clients: cables
+                    .iter()
+                    .map(|(client, _)| (*client).to_owned())
+                    .collect(),
+            });
+        }
+    }
+
+    fn add(&mut self, name: &str, role: Role) -> &mut NodePlan {
+        self.nodes.push(NodePlan {
+            name: name.to_owned(),
+            role,
+            interfaces: Vec::new(),
+            routes: Vec::new(),
+            sysctls: sysctls::host(),
+            ruleset: None,
+        });
+        let last = self.nodes.len() - 1;
+        &mut self.nodes[last]
+    }
+
+    fn find(&mut self, name: &str) -> Option<&mut NodePlan> {
+        self.nodes.iter_mut().find(|node| node.name == name)
+    }
+
+    /// Joins machines to one of `hub`'s interfaces: a cable for one, a bridge called `bridge` for several.
+    /// Returns the interface's name in the hub.
+    fn segment(&mut self, hub: &str, bridge: &str, members: &[(&str, &str)]) -> String {
+        if let [(member, theirs)] = members {
+            let ours = self.next_ethernet(hub);
+            self.cable(hub, &ours, member, theirs);
+            return ours;
+        }
+        self.bridge(hub, bridge, "eth", members);
+        bridge.to_owned()
+    }
+
+    /// A bridge in `hub` with a port, named after `stem`, for each member.
+    fn bridge(&mut self, hub: &str, bridge: &str, stem: &str, members: &[(&str, &str)]) {
+        self.interface(hub, bridge).bridge = true;
+        for (n, (member, theirs)) in (1..).zip(members) {
+            let port = if stem == "eth" {
+                self.next_ethernet(hub)
+            } else {
+                format!("{stem}{n}")
+            };
+            self.cable(hub, &port, member, theirs);
+            self.interface(hub, &port).port_of = Some(bridge.to_owned());
+        }
+    }
+
+    fn next_ethernet(&mut self, hub: &str) -> String {
+        let used = self.find(hub).map_or(0, |node| {
+            node.interfaces
+                .iter()
+                .filter(|found| found.name.starts_with("eth"))
+                .count()
+        });
+        format!("eth{used}")
+    }
+
+    /// A cable between two interfaces, both of which it makes.
+    fn cable(&mut self, a: &str, a_interface: &str, b: &str, b_interface: &str) {
+        self.interface(a, a_interface);
+        self.interface(b, b_interface);
+        let end = |node: &str, interface: &str| End {
+            node: node.to_owned(),
+            interface: interface.to_owned(),
+        };
+        self.links.push(LinkPlan {
+            name: format!("{a}--{b}"),
+            ends: [end(a, a_interface), end(b, b_interface)],
+        });
+    }
+
+    /// The interface of that name, made if it is not there.
+    fn interface(&mut self, node: &str, name: &str) -> &mut InterfacePlan {
+        let at = match self.nodes.iter().position(|found| found.name == node) {
+            Some(at) => at,
+            None => {
+                self.add(node, Role::Client);
+                self.nodes.len() - 1
+            }
+        };
+        let interfaces = &mut self.nodes[at].interfaces;
+        let at = interfaces
+            .iter()
+            .position(|found| found.name == name)
+            .unwrap_or_else(|| {
+                interfaces.push(InterfacePlan {
+                    name: name.to_owned(),
+                    mac: [0; 6],
+                    mtu: MTU,
+                    bridge: false,
+                    port_of: None,
+                    addresses: Vec::new(),
+                });
+                interfaces.len() - 1
+            });
+        &mut interfaces[at]
+    }
+
+    fn address(&mut self, node: &str, interface: &str, net: Option<Net>, label: Option<&str>) {
+        if let Some(net) = net {
+            let label = label.map(str::to_owned);
+            self.interface(node, interface)
+                .addresses
+                .push(AddressPlan { net, label });
+        }
+    }
+
+    fn route(&mut self, node: &str, to: Net, via: Option<IpAddr>, interface: &str) {
+        if let Some(node) = self.find(node) {
+            node.routes.push(RoutePlan {
+                to,
+                via,
+                interface: interface.to_owned(),
+            });
+        }
+    }
+
+    /// What DHCP would give: an address and the default route.
+    fn lease(&mut self, node: &str, interface: &str, lan: Net, n: u32) {
+        self.address(node, interface, lan.nth(n), None);
+        if let Some(gateway) = lan.nth(1) {
+            self.route(node, Net::DEFAULT_V4, Some(gateway.addr), interface);
+        }
+    }
+}
+
+/// Groups what has public addresses by network, in the scenario's order.
+fn neighbourhoods(scenario: &Scenario) -> Vec<Neighbourhood> {
+    let server = |server: &Server| {
+        (
+            server.name.get_ref().clone(),
+            server
+                .addresses
+                .iter()
+                .map(|address| *address.get_ref())
+                .collect::<Vec<_>>(),
+        )
+    };
+    let venue = |venue: &Venue| (venue.name.get_ref().clone(), vec![*venue.wan.get_ref()]);
+    let members = scenario
+        .servers
+        .iter()
+        .map(server)
+        .chain(scenario.venues.iter().map(venue));
+    let mut hoods: Vec<Neighbourhood> = Vec::new();
+    for (name, addresses) in members {
+        let networks: Vec<Net> = addresses.iter().map(Net::network).collect();
+        let near = hoods.iter_mut().find(|hood| {
+            hood.networks
+                .iter()
+                .any(|network| networks.contains(network))
+        });
+        match near {
+            Some(hood) => {
+                for network in networks {
+                    if !hood.networks.contains(&network) {
+                        hood.networks.push(network);
+                    }
+                }
+                hood.members.push((name, addresses));
+            }
+            None => hoods.push(Neighbourhood {
+                networks,
+                members: vec![(name, addresses)],
+            }),
+        }
+    }
+    hoods
+}
+
+/// Hardware addresses by position: locally administered, `v6`, machine, interface.
+fn number_interfaces(plan: &mut Plan) {
+    for (n, node) in (0_u16..).zip(&mut plan.nodes) {
+        let [high, low] = n.to_be_bytes();
+        for (m, interface) in (0_u8..=u8::MAX).zip(&mut node.interfaces) {
+            interface.mac = [0x02, b'v', b'6', high, low, m];
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! A plan for people: a small drawing, and every detail.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use super::{InterfacePlan, NodePlan, Plan, Role};
+
+impl Plan {
+    /// A small picture of the network, one machine a line, indented by its distance from the internet's core.
+    #[must_use]
+    pub fn drawing(&self) -> String {
+        let mut lines = Vec::new();
+        if let Some(core) = self.nodes.iter().find(|node| node.role == Role::Core) {
+            lines.push((core.name.clone(), String::new()));
+            self.branch(core, "", &mut lines);
+        }
+        let width = lines.iter().map(|(left, _)| left.len()).max().unwrap_or(0);
+        let mut drawing = String::new();
+        for (left, right) in lines {
+            drawing.push_str(format!("{left:width$}   {right}").trim_end());
+            drawing.push('\n');
+        }
+        drawing
+    }
+
+    fn branch(&self, node: &NodePlan, indent: &str, lines: &mut Vec<(String, String)>) {
+        let near = |end: usize| {
+            move |link: &&super::LinkPlan| {
+                link.ends.get(end).is_some_and(|end| end.node == node.name)
+            }
+        };
+        let children: Vec<&NodePlan> = self
+            .links
+            .iter()
+            .filter(near(0))
+            .filter_map(|link| self.node(&link.ends[1].node))
+            .collect();
+        for (n, child) in children.iter().enumerate() {
+            let last = n + 1 == children.len();
+            let (arm, next) = if last {
+                ("`-- ", "    ")
+            } else {
+                ("|-- ", "|   ")
+            };
+            lines.push((format!("{indent}{arm}{}", child.name), self.remark(child)));
+            self.branch(child, &format!("{indent}{next}"), lines);
+        }
+    }
+
+    fn remark(&self, node: &NodePlan) -> String {
+        let mut parts: Vec<String> = node
+            .interfaces
+            .iter()
+            .filter(|interface| !interface.addresses.is_empty())
+            .map(|interface| {
+                let addresses: Vec<String> = interface
+                    .addresses
+                    .iter()
+                    .map(|address| address.net.addr.to_string())
+                    .collect();
+                format!("{} {}", interface.name, addresses.join(", "))
+            })
+            .collect();
+        parts.extend(
+            node.ruleset
+                .as_ref()
+                .map(|ruleset| format!("NAT {}", ruleset.kind)),
+        );
+        if let Some(overlay) = &self.overlay {
+            if overlay.server == node.name {
+                parts.push(format!("overlay {}, has {}", overlay.address, overlay.pool));
+            }
+            parts.extend(
+                overlay
+                    .sites
+                    .iter()
+                    .filter(|site| site.node == node.name)
+                    .map(|site| format!("overlay {}, brings {}", site.address, site.prefix)),
+            );
+        }
+        parts.join("; ")
+    }
+
+    /// Lines for `/etc/hosts`: every machine under its name, by the addresses that mean the same everywhere.
+    #[must_use]
+    pub fn hosts(&self) -> String {
+        let mut text = String::new();
+        for node in &self.nodes {
+            let on_links = node
+                .interfaces
+                .iter()
+                .flat_map(|interface| &interface.addresses)
+                .map(|address| address.net.addr);
+            for addr in on_links.filter(|addr| everywhere(*addr)) {
+                text.push_str(&format!("{addr}\t{}\n", node.name));
+            }
+        }
+        text
+    }
+}
+
+/// Whether an address is the same machine's wherever one asks.
+fn everywhere(addr: IpAddr) -> bool {
+    match addr {
+        IpAddr::V4(addr) => !addr.is_private() && !addr.is_link_local(),
+        IpAddr::V6(addr) => !addr.is_unicast_link_local(),
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}\n\n{}", self.title, self.drawing())?;
+        for node in &self.nodes {
+            write!(f, "{node}")?;
+        }
+        writeln!(f, "links")?;
+        for link in &self.links {
+            let [a, b] = &link.ends;
+            writeln!(
+                f,
+                "  {}: {} {} <-> {} {}",
+                link.name, a.node, a.interface, b.node, b.interface
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for NodePlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} ({})", self.name, self.role)?;
+        for interface in &self.interfaces {
+            writeln!(f, "  {interface}")?;
+        }
+        for route in &self.routes {
+            let to = if route.to.len == 0 {
+                "default".to_owned()
+            } else {
+                route.to.to_string()
+            };
+            let via = route
+                .via
+                .map(|via| format!(" via {via}"))
+                .unwrap_or_default();
+            writeln!(f, "  route {to}{via} dev {}", route.interface)?;
+        }
+        for (key, value) in &self.sysctls {
+            writeln!(f, "  sysctl {} = {value}", key.replace('/', "."))?;
+        }
+        if let Some(ruleset) = &self.ruleset {
+            writeln!(f, "  nft ruleset {}", ruleset.kind)?;
+        }
+        writeln!(f)
+    }
+}
+
+impl fmt::Display for InterfacePlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mac: Vec<String> = self.mac.iter().map(|byte| format!("{byte:02x}")).collect();
+        write!(f, "{} {} mtu {}", self.name, mac.join(":"), self.mtu)?;
+        if self.bridge {
+            write!(f, " bridge")?;
+        }
+        if let Some(bridge) = &self.port_of {
+            write!(f, " port of {bridge}")?;
+        }
+        for address in &self.addresses {
+            write!(f, " {}", address.net)?;
+            if let Some(label) = &address.label {
+                write!(f, " ({label})")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Core => "core router",
+            Self::Server => "server",
+            Self::Router => "venue's router",
+            Self::Sharer => "computer sharing its WLAN",
+            Self::Pi => "Pi",
+            Self::Client => "client",
+        })
+    }
+}
