@@ -1,0 +1,7 @@
+//! The UDP path to one peer: which packets were seen, and how long a frame it carries. Knows no
+//! keys, no addresses and no clock.
+
+pub mod pmtu;
+pub mod probe;
+pub mod replay;
+mod search;
