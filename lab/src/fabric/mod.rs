@@ -4,13 +4,35 @@
 //! single-threaded runtime there. Sockets belong to the namespace they were opened in, so whatever needs a node's
 //! network is sent to that thread ([`Node::run`]); what it returns may be used anywhere.
 
+mod files;
+mod netlink;
 mod node;
 mod process;
+mod thread;
+
+use std::collections::HashSet;
+use std::fs;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use futures::future::{join_all, try_join_all};
+use netns_rs::Env;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tracing::debug;
+
+use crate::plan::{LinkPlan, Plan};
+use crate::session;
+use files::{Directories, Failure};
+use thread::Named;
 
 pub use node::Node;
 pub use process::{Capture, CommandSpec, ExecOutput, Process};
 
-use crate::plan::{LinkPlan, Plan};
+/// How long killed processes, or the threads of nodes, may take to go.
+const DOWN_LIMIT: Duration = Duration::from_secs(5);
 
 /// Why a lab could not be built or used.
 #[derive(Debug, thiserror::Error)]
@@ -64,23 +86,101 @@ pub type Result<T, E = FabricError> = std::result::Result<T, E>;
 pub struct Lab {
     plan: Plan,
     nodes: Vec<Node>,
+    directories: Directories,
 }
 
 impl Lab {
     /// Builds the network; after an error nothing of it remains.
     ///
     /// # Errors
-    /// Names the machine and the step that failed.
-    pub async fn up(_plan: &Plan) -> Result<Self> {
-        todo!()
+    /// Names the machine and the step that failed. Outside of a [`session`] nothing can be built.
+    pub async fn up(plan: &Plan) -> Result<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(1);
+        let started = Instant::now();
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let root = session::dir().ok_or_else(|| {
+            host((
+                "build a lab".to_owned(),
+                "no session was entered".to_owned(),
+            ))
+        })?;
+        let directories = Directories::prepare(root, number).map_err(host)?;
+        // Once before the nodes' threads do it at the same time, which they may when it is done already.
+        Named(directories.netns.clone()).init().map_err(|error| {
+            host((
+                "prepare the network namespaces' directory".to_owned(),
+                error.to_string(),
+            ))
+        })?;
+        let mut lab = Self {
+            plan: plan.clone(),
+            nodes: Vec::new(),
+            directories,
+        };
+        lab.start_nodes(number).await?;
+        debug!(elapsed = ?started.elapsed(), "nodes stand");
+        let namespace = |name: &str| Some(lab.node(name).ok()?.thread.netns.file().as_fd());
+        netlink::lay_cables(&lab.plan, namespace)
+            .await
+            .map_err(host)?;
+        debug!(elapsed = ?started.elapsed(), "cables are laid");
+        try_join_all(lab.nodes.iter().map(Node::configure)).await?;
+        debug!(elapsed = ?started.elapsed(), nodes = lab.nodes.len(), "lab is up");
+        Ok(lab)
+    }
+
+    async fn start_nodes(&mut self, number: u32) -> Result<()> {
+        let hosts: Arc<str> = self.plan.hosts().into();
+        let mut starting = Vec::new();
+        for plan in &self.plan.nodes {
+            let plan = Arc::new(plan.clone());
+            let answer = thread::start(
+                plan.clone(),
+                hosts.clone(),
+                self.directories.clone(),
+                number,
+            )
+            .map_err(host)?;
+            starting.push(async { (plan, answer.await) });
+        }
+        let mut failure = None;
+        for (plan, answer) in join_all(starting).await {
+            let answer = answer.unwrap_or_else(|_| {
+                Err(("start".to_owned(), "its thread has panicked".to_owned()))
+            });
+            match answer {
+                Ok(thread) => self
+                    .nodes
+                    .push(Node::new(plan, self.directories.tools(), thread)),
+                Err((what, reason)) => {
+                    failure = Some(FabricError::Node {
+                        node: plan.name.clone(),
+                        what,
+                        reason,
+                    })
+                }
+            }
+        }
+        failure.map_or(Ok(()), Err)
     }
 
     /// The machine of that name.
     ///
     /// # Errors
     /// [`FabricError::UnknownNode`], listing the names there are.
-    pub fn node(&self, _name: &str) -> Result<&Node> {
-        todo!()
+    pub fn node(&self, name: &str) -> Result<&Node> {
+        self.nodes
+            .iter()
+            .find(|node| node.name() == name)
+            .ok_or_else(|| FabricError::UnknownNode {
+                name: name.to_owned(),
+                known: self
+                    .nodes
+                    .iter()
+                    .map(Node::name)
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            })
     }
 
     /// Every machine, in the plan's order.
@@ -101,11 +201,95 @@ impl Lab {
         self.plan.link(name)
     }
 
+    /// Numbers of the processes inside, started by whomever.
+    #[must_use]
+    pub fn processes(&self) -> Vec<u32> {
+        let namespaces: HashSet<String> = self
+            .nodes
+            .iter()
+            .filter_map(Node::netns)
+            .map(|number| format!("net:[{number}]"))
+            .collect();
+        let inside = |pid: &u32| {
+            let namespace = fs::read_link(format!("/proc/{pid}/ns/net"));
+            namespace.is_ok_and(|name| name.to_str().is_some_and(|name| namespaces.contains(name)))
+        };
+        let all = fs::read_dir("/proc").into_iter().flatten();
+        all.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+            .filter(inside)
+            .collect()
+    }
+
     /// Ends every process and removes every namespace.
     ///
     /// # Errors
     /// Names what would not go away.
-    pub async fn down(self) -> Result<()> {
-        todo!()
+    pub async fn down(mut self) -> Result<()> {
+        let deadline = Instant::now() + DOWN_LIMIT;
+        // Whoever is killed may just be starting another, so look until nobody is left.
+        while self.kill_all() > 0 {
+            if Instant::now() > deadline {
+                let left = format!("processes {:?} do not end", self.processes());
+                return Err(host(("take the lab down".to_owned(), left)));
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        for node in std::mem::take(&mut self.nodes) {
+            let name = node.name().to_owned();
+            let failed = |what: &str, reason: String| FabricError::Node {
+                node: name.clone(),
+                what: what.to_owned(),
+                reason,
+            };
+            let thread::NodeThread {
+                netns,
+                jobs,
+                thread,
+                ..
+            } = node.thread;
+            drop(jobs);
+            let ended = tokio::time::timeout_at(
+                deadline.into(),
+                tokio::task::spawn_blocking(|| thread.join()),
+            )
+            .await;
+            if !matches!(ended, Ok(Ok(Ok(())))) {
+                return Err(failed(
+                    "end its thread",
+                    "something inside blocks it".to_owned(),
+                ));
+            }
+            netns
+                .remove()
+                .map_err(|error| failed("remove its network namespace", error.to_string()))?;
+        }
+        let removed = self.directories.remove();
+        removed.map_err(|error| host(("remove the lab's files".to_owned(), error.to_string())))
     }
+
+    /// Kills what is inside; how many there were.
+    fn kill_all(&self) -> usize {
+        let inside = self.processes();
+        for pid in inside.iter().filter_map(|pid| i32::try_from(*pid).ok()) {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        inside.len()
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        if self.nodes.is_empty() {
+            return;
+        }
+        self.kill_all();
+        for node in self.nodes.drain(..) {
+            let _ = node.thread.netns.remove();
+        }
+        let _ = self.directories.remove();
+    }
+}
+
+fn host((what, reason): Failure) -> FabricError {
+    FabricError::Host { what, reason }
 }

@@ -1,13 +1,24 @@
 //! Processes inside a node.
 
 use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::ExitStatus;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::Pid;
+use tokio::sync::{oneshot, watch};
 
-use super::Result;
+use super::files::{Failure, PATH};
+use super::{FabricError, Result};
+
+/// How long the kernel may take to end a process it was told to kill.
+const KILL_LIMIT: Duration = Duration::from_secs(5);
 
 /// What to start, and where its words go.
 #[derive(Debug, Clone)]
@@ -70,6 +81,65 @@ impl CommandSpec {
         self.stderr = Capture::File(path);
         self
     }
+
+    /// The same as the standard library takes it, with the node's environment and a process group of its own, so that
+    /// Ctrl-C at the terminal ends the lab in its own order.
+    pub(super) fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command
+            .args(&self.args)
+            .env_clear()
+            .envs(environment())
+            .stdin(Stdio::null())
+            .process_group(0);
+        command.envs(self.env.iter().map(|(key, value)| (key, value)));
+        if let Some(arg0) = &self.arg0 {
+            command.arg0(arg0);
+        }
+        command.current_dir("/root");
+        command
+    }
+
+    /// What to call it in an error.
+    pub(super) fn words(&self) -> String {
+        let args = self.args.iter().map(|arg| arg.to_string_lossy());
+        [self.program.to_string_lossy()]
+            .into_iter()
+            .chain(args)
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+}
+
+/// The environment every process in a node starts with.
+pub(crate) fn environment() -> [(&'static str, OsString); 4] {
+    let term = std::env::var_os("TERM").unwrap_or_else(|| "dumb".into());
+    [
+        ("PATH", PATH.into()),
+        ("HOME", "/root".into()),
+        ("LANG", "C.UTF-8".into()),
+        ("TERM", term),
+    ]
+}
+
+impl Capture {
+    /// Opened where the lab's runner is, so that the name means what the caller means.
+    pub(super) fn open(&self) -> Result<Stdio, Failure> {
+        match self {
+            Self::Null => Ok(Stdio::null()),
+            Self::File(path) => {
+                let file: io::Result<File> =
+                    OpenOptions::new().create(true).append(true).open(path);
+                let failed = |error: io::Error| {
+                    (
+                        format!("open the log {}", path.display()),
+                        error.to_string(),
+                    )
+                };
+                file.map(Into::into).map_err(failed)
+            }
+        }
+    }
 }
 
 /// What a finished command left.
@@ -85,35 +155,82 @@ pub struct ExecOutput {
 
 /// A process started in a node; it dies with the lab, not with this handle.
 #[derive(Debug, Clone)]
-pub struct Process {}
+pub struct Process {
+    node: Arc<str>,
+    what: Arc<str>,
+    pid: Pid,
+    ended: watch::Receiver<Option<ExitStatus>>,
+}
 
 impl Process {
+    /// Watches a child that was just started. Each has a waiting thread of its own: whoever is interested may come
+    /// from any runtime, and the node's own may be busy.
+    pub(super) fn watch(node: &str, what: String, mut child: Child) -> Result<Self, Failure> {
+        let pid = child_pid(&child);
+        let (end, ended) = watch::channel(None);
+        std::thread::Builder::new()
+            .name("wait".to_owned())
+            .spawn(move || {
+                if let Ok(status) = child.wait() {
+                    end.send_replace(Some(status));
+                }
+            })
+            .map_err(|error| ("start a thread".to_owned(), error.to_string()))?;
+        Ok(Self {
+            node: node.into(),
+            what: what.into(),
+            pid,
+            ended,
+        })
+    }
+
     /// Its number, as the lab's runner and everything inside the lab see it.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        todo!()
+        self.pid.as_raw().unsigned_abs()
     }
 
     /// How it ended, if it has.
     #[must_use]
     pub fn status(&self) -> Option<ExitStatus> {
-        todo!()
+        *self.ended.borrow()
     }
 
     /// Sends a signal; to a process that has ended, nothing.
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub fn signal(&self, _signal: Signal) -> Result<()> {
-        todo!()
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        if self.status().is_some() {
+            return Ok(());
+        }
+        match kill(self.pid, signal) {
+            Ok(()) | Err(Errno::ESRCH) => Ok(()),
+            Err(error) => {
+                Err(self.error(format!("send {signal} to {}", self.what), error.to_string()))
+            }
+        }
     }
 
     /// Waits until it has ended.
     ///
     /// # Errors
-    /// [`super::FabricError::Deadline`] when that takes longer than `deadline`; it goes on running then.
-    pub async fn wait(&self, _deadline: Duration) -> Result<ExitStatus> {
-        todo!()
+    /// [`FabricError::Deadline`] when that takes longer than `deadline`; it goes on running then.
+    pub async fn wait(&self, deadline: Duration) -> Result<ExitStatus> {
+        let mut ended = self.ended.clone();
+        let waited = tokio::time::timeout(deadline, ended.wait_for(Option::is_some)).await;
+        match waited.map(|status| status.ok().and_then(|status| *status)) {
+            Ok(Some(status)) => Ok(status),
+            Ok(None) => Err(self.error(
+                format!("wait for {}", self.what),
+                "its waiting thread has ended".to_owned(),
+            )),
+            Err(_) => Err(FabricError::Deadline {
+                node: self.node.to_string(),
+                what: self.what.to_string(),
+                seconds: deadline.as_secs_f64(),
+            }),
+        }
     }
 
     /// Kills it (SIGKILL) and waits until it is gone.
@@ -121,6 +238,66 @@ impl Process {
     /// # Errors
     /// When it will not go.
     pub async fn kill(&self) -> Result<ExitStatus> {
-        todo!()
+        self.signal(Signal::SIGKILL)?;
+        self.wait(KILL_LIMIT).await
     }
+
+    fn error(&self, what: String, reason: String) -> FabricError {
+        FabricError::Node {
+            node: self.node.to_string(),
+            what,
+            reason,
+        }
+    }
+}
+
+/// A command under way, killed with all it started if nobody waits for it any more.
+pub(super) struct Running {
+    pid: Pid,
+    pub(super) output: oneshot::Receiver<io::Result<ExecOutput>>,
+    finished: bool,
+}
+
+impl Running {
+    /// Collects the output of a child that was just started with pipes.
+    pub(super) fn collect(child: Child) -> Result<Self, Failure> {
+        let pid = child_pid(&child);
+        let (end, output) = oneshot::channel();
+        std::thread::Builder::new()
+            .name("collect".to_owned())
+            .spawn(move || {
+                let output = child.wait_with_output();
+                let _ = end.send(output.map(|output| ExecOutput {
+                    status: output.status,
+                    stdout: output.stdout,
+                    stderr: output.stderr,
+                }));
+            })
+            .map_err(|error| ("start a thread".to_owned(), error.to_string()))?;
+        Ok(Self {
+            pid,
+            output,
+            finished: false,
+        })
+    }
+
+    pub(super) async fn finish(mut self) -> io::Result<ExecOutput> {
+        let output = (&mut self.output).await;
+        self.finished = true;
+        output.unwrap_or_else(|_| Err(io::Error::other("its waiting thread has ended")))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.finished {
+            // Its group, since it may have started others.
+            let _ = killpg(self.pid, Signal::SIGKILL);
+        }
+    }
+}
+
+/// Linux process numbers are at most 2^22 (`PID_MAX_LIMIT` in linux/threads.h).
+fn child_pid(child: &Child) -> Pid {
+    Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX))
 }

@@ -7,10 +7,8 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::{
-    AddressPlan, End, InterfacePlan, LinkPlan, Net, NodePlan, Overlay, Plan, Role, RoutePlan, Site,
-    sysctls,
-};
+use super::wiring::Wiring;
+use super::{AddressPlan, Net, Overlay, Plan, Role, Site, sysctls};
 use crate::model::{CORE, Client, Pi, Scenario, Server, Sharer, Venue};
 use crate::nat;
 
@@ -24,14 +22,8 @@ const CORE_GLOBAL: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
 const FIRST_LEASE_V4: u32 = 100;
 const FIRST_LEASE_V6: u32 = 0x100;
 
-/// What Ethernet carries.
-const MTU: u32 = 1500;
-
 pub(super) fn build(scenario: &Scenario) -> Plan {
-    let mut builder = Builder {
-        nodes: Vec::new(),
-        links: Vec::new(),
-    };
+    let mut builder = Wiring::default();
     builder.internet(scenario);
     for venue in &scenario.venues {
         builder.venue(scenario, venue);
@@ -65,21 +57,16 @@ pub(super) fn build(scenario: &Scenario) -> Plan {
     plan
 }
 
-struct Builder {
-    nodes: Vec<NodePlan>,
-    links: Vec<LinkPlan>,
-}
-
 /// Machines whose addresses are in one network of the core: they share a link there.
 struct Neighbourhood {
     networks: Vec<Net>,
     members: Vec<(String, Vec<Net>)>,
 }
 
-impl Builder {
+impl Wiring {
     /// The core router with all that has a public address.
     fn internet(&mut self, scenario: &Scenario) {
-        self.add(CORE, Role::Core).sysctls = sysctls::router(true);
+        self.add(CORE, Role::Core, sysctls::router(true));
         for (n, hood) in neighbourhoods(scenario).into_iter().enumerate() {
             let names: Vec<&str> = hood.members.iter().map(|(name, _)| name.as_str()).collect();
             let wans = |name: &str| {
@@ -95,7 +82,7 @@ impl Builder {
                 } else {
                     Role::Server
                 };
-                self.add(name, role);
+                self.add(name, role, sysctls::host());
             }
             let cables = names
                 .iter()
@@ -157,13 +144,11 @@ impl Builder {
             .collect();
         let lan = *venue.lan.get_ref();
         for (guest, interface) in &guests {
+            let wireless = *interface == "wlan0";
             self.add(
                 guest,
-                if *interface == "wlan0" {
-                    Role::Sharer
-                } else {
-                    Role::Pi
-                },
+                if wireless { Role::Sharer } else { Role::Pi },
+                sysctls::host(),
             );
         }
         self.bridge(name, "lan0", "lan", &guests);
@@ -196,7 +181,7 @@ impl Builder {
             .map(|pi| pi.name.get_ref().as_str())
             .collect();
         for pi in &cabled {
-            self.add(pi, Role::Pi);
+            self.add(pi, Role::Pi, sysctls::host());
             self.cable(name, "eth0", pi, "eth0");
             self.address(name, "eth0", lan.nth(1), None);
             self.lease(pi, "eth0", lan, FIRST_LEASE_V4);
@@ -241,7 +226,7 @@ impl Builder {
             .map(|client| (client.name.get_ref().as_str(), "eth0"))
             .collect();
         for (client, _) in &cables {
-            self.add(client, Role::Client);
+            self.add(client, Role::Client, sysctls::host());
         }
         let interface = self.segment(name, "br0", &cables);
         self.address(name, &interface, Some(gateway), None);
@@ -261,127 +246,6 @@ impl Builder {
                     .map(|(client, _)| (*client).to_owned())
                     .collect(),
             });
-        }
-    }
-
-    fn add(&mut self, name: &str, role: Role) -> &mut NodePlan {
-        self.nodes.push(NodePlan {
-            name: name.to_owned(),
-            role,
-            interfaces: Vec::new(),
-            routes: Vec::new(),
-            sysctls: sysctls::host(),
-            ruleset: None,
-        });
-        let last = self.nodes.len() - 1;
-        &mut self.nodes[last]
-    }
-
-    fn find(&mut self, name: &str) -> Option<&mut NodePlan> {
-        self.nodes.iter_mut().find(|node| node.name == name)
-    }
-
-    /// Joins machines to one of `hub`'s interfaces: a cable for one, a bridge called `bridge` for several.
-    /// Returns the interface's name in the hub.
-    fn segment(&mut self, hub: &str, bridge: &str, members: &[(&str, &str)]) -> String {
-        if let [(member, theirs)] = members {
-            let ours = self.next_ethernet(hub);
-            self.cable(hub, &ours, member, theirs);
-            return ours;
-        }
-        self.bridge(hub, bridge, "eth", members);
-        bridge.to_owned()
-    }
-
-    /// A bridge in `hub` with a port, named after `stem`, for each member.
-    fn bridge(&mut self, hub: &str, bridge: &str, stem: &str, members: &[(&str, &str)]) {
-        self.interface(hub, bridge).bridge = true;
-        for (n, (member, theirs)) in (1..).zip(members) {
-            let port = if stem == "eth" {
-                self.next_ethernet(hub)
-            } else {
-                format!("{stem}{n}")
-            };
-            self.cable(hub, &port, member, theirs);
-            self.interface(hub, &port).port_of = Some(bridge.to_owned());
-        }
-    }
-
-    fn next_ethernet(&mut self, hub: &str) -> String {
-        let used = self.find(hub).map_or(0, |node| {
-            node.interfaces
-                .iter()
-                .filter(|found| found.name.starts_with("eth"))
-                .count()
-        });
-        format!("eth{used}")
-    }
-
-    /// A cable between two interfaces, both of which it makes.
-    fn cable(&mut self, a: &str, a_interface: &str, b: &str, b_interface: &str) {
-        self.interface(a, a_interface);
-        self.interface(b, b_interface);
-        let end = |node: &str, interface: &str| End {
-            node: node.to_owned(),
-            interface: interface.to_owned(),
-        };
-        self.links.push(LinkPlan {
-            name: format!("{a}--{b}"),
-            ends: [end(a, a_interface), end(b, b_interface)],
-        });
-    }
-
-    /// The interface of that name, made if it is not there.
-    fn interface(&mut self, node: &str, name: &str) -> &mut InterfacePlan {
-        let at = match self.nodes.iter().position(|found| found.name == node) {
-            Some(at) => at,
-            None => {
-                self.add(node, Role::Client);
-                self.nodes.len() - 1
-            }
-        };
-        let interfaces = &mut self.nodes[at].interfaces;
-        let at = interfaces
-            .iter()
-            .position(|found| found.name == name)
-            .unwrap_or_else(|| {
-                interfaces.push(InterfacePlan {
-                    name: name.to_owned(),
-                    mac: [0; 6],
-                    mtu: MTU,
-                    bridge: false,
-                    port_of: None,
-                    addresses: Vec::new(),
-                });
-                interfaces.len() - 1
-            });
-        &mut interfaces[at]
-    }
-
-    fn address(&mut self, node: &str, interface: &str, net: Option<Net>, label: Option<&str>) {
-        if let Some(net) = net {
-            let label = label.map(str::to_owned);
-            self.interface(node, interface)
-                .addresses
-                .push(AddressPlan { net, label });
-        }
-    }
-
-    fn route(&mut self, node: &str, to: Net, via: Option<IpAddr>, interface: &str) {
-        if let Some(node) = self.find(node) {
-            node.routes.push(RoutePlan {
-                to,
-                via,
-                interface: interface.to_owned(),
-            });
-        }
-    }
-
-    /// What DHCP would give: an address and the default route.
-    fn lease(&mut self, node: &str, interface: &str, lan: Net, n: u32) {
-        self.address(node, interface, lan.nth(n), None);
-        if let Some(gateway) = lan.nth(1) {
-            self.route(node, Net::DEFAULT_V4, Some(gateway.addr), interface);
         }
     }
 }

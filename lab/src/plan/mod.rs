@@ -6,6 +6,7 @@
 mod build;
 mod show;
 mod sysctls;
+mod wiring;
 
 use std::net::{IpAddr, Ipv6Addr};
 

@@ -1,0 +1,193 @@
+//! What a node sees as its file system: the host's, except for what a machine has for itself.
+//!
+//! `/etc` is an overlay over a copy of the host's (the part anybody may read, without `/etc/tinc`), so that any of it
+//! may be changed; `/run`, `/tmp`, `/var/log` and `/root` start empty. All of it lies on the session's tmpfs. `/sys`
+//! is mounted afresh, since it shows the devices of the network namespace it was mounted in.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+
+/// Files larger than this are not configuration; they are left out of a node's `/etc`.
+const MAX_ETC_FILE: u64 = 1 << 20;
+
+/// Where a node's processes look for programs; the first directory holds what was installed into the node.
+pub(super) const PATH: &str =
+    "/run/v6lab/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Directory, inside a node, of programs installed under names of their own.
+pub(super) const NODE_BIN: &str = "/run/v6lab/bin";
+
+/// Directory, inside a node, of the programs those names stand for; the same in all nodes of a lab.
+pub(super) const NODE_TOOLS: &str = "/run/v6lab/tools";
+
+/// A step that failed and what the kernel said.
+pub(super) type Failure = (String, String);
+
+/// The directories of one lab.
+#[derive(Debug, Clone)]
+pub(super) struct Directories {
+    /// The lab's own.
+    pub(super) lab: PathBuf,
+    /// The bind mounts of network namespaces, of all labs of a session.
+    pub(super) netns: PathBuf,
+    /// The copy of the host's `/etc` that all labs of a session share.
+    pub(super) etc: PathBuf,
+}
+
+impl Directories {
+    /// Prepares the directories of lab number `number` below the session's `root`.
+    pub(super) fn prepare(root: &Path, number: u32) -> Result<Self, Failure> {
+        let all = Self {
+            lab: root.join(format!("lab-{number}")),
+            netns: root.join("netns"),
+            etc: root.join("etc"),
+        };
+        step("create", &all.tools(), |path| fs::create_dir_all(path))?;
+        if !all.etc.exists() {
+            step("copy /etc to", &all.etc, |to| {
+                copy_etc(Path::new("/etc"), to)
+            })?;
+        }
+        Ok(all)
+    }
+
+    /// Programs installed into nodes.
+    pub(super) fn tools(&self) -> PathBuf {
+        self.lab.join("tools")
+    }
+
+    fn node(&self, name: &str) -> PathBuf {
+        self.lab.join("nodes").join(name)
+    }
+
+    /// Gives the calling thread, which must have a mount namespace of its own, the node's view of the file system.
+    pub(super) fn furnish(&self, name: &str, hosts: &str) -> Result<(), Failure> {
+        let none: Option<&str> = None;
+        let own = self.node(name);
+        let at = |target: &str,
+                  flags: MsFlags,
+                  kind: Option<&str>,
+                  source: Option<&Path>,
+                  data: Option<&str>| {
+            mount(source, target, kind, flags, data)
+                .map_err(|error| (format!("mount {target}"), error.to_string()))
+        };
+        at("/", MsFlags::MS_REC | MsFlags::MS_PRIVATE, None, None, None)?;
+        // Other nodes' namespaces would live on in this one's mounts.
+        umount2(&self.netns, MntFlags::MNT_DETACH).map_err(|error| {
+            (
+                format!("unmount {}", self.netns.display()),
+                error.to_string(),
+            )
+        })?;
+        for folder in [
+            "etc",
+            "etc.work",
+            "tmp",
+            "log",
+            "root",
+            "run/v6lab/bin",
+            "run/v6lab/tools",
+            "run/lock",
+        ] {
+            step("create", &own.join(folder), |path| fs::create_dir_all(path))?;
+        }
+        step("open", &own.join("tmp"), |path| {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o1777))
+        })?;
+        let overlay = format!(
+            "lowerdir={},upperdir={},workdir={}",
+            self.etc.display(),
+            own.join("etc").display(),
+            own.join("etc.work").display()
+        );
+        at(
+            "/etc",
+            MsFlags::empty(),
+            Some("overlay"),
+            Some(Path::new("overlay")),
+            Some(&overlay),
+        )?;
+        etc_of(name, hosts)?;
+        let bind = MsFlags::MS_BIND;
+        at("/tmp", bind, None, Some(&own.join("tmp")), None)?;
+        at("/var/log", bind, None, Some(&own.join("log")), None)?;
+        at("/root", bind, None, Some(&own.join("root")), None)?;
+        let sysfs = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+        // Refused in containers that cover parts of /sys; there, only sysfs itself shows other devices than it should.
+        let _ = mount(Some("sysfs"), "/sys", Some("sysfs"), sysfs, none);
+        let run = own.join("run");
+        let tools = run.join("v6lab/tools");
+        mount(Some(&self.tools()), &tools, none, bind, none)
+            .map_err(|error| (format!("mount {}", tools.display()), error.to_string()))?;
+        if fs::canonicalize("/var/run").is_ok_and(|path| path != Path::new("/run")) {
+            at("/var/run", bind | MsFlags::MS_REC, None, Some(&run), None)?;
+        }
+        // Last, since everything above lies below it.
+        at("/run", bind | MsFlags::MS_REC, None, Some(&run), None)
+    }
+
+    /// Removes what the lab had on the session's tmpfs.
+    pub(super) fn remove(&self) -> io::Result<()> {
+        fs::remove_dir_all(&self.lab)
+    }
+}
+
+/// The files that say who a machine is.
+fn etc_of(name: &str, hosts: &str) -> Result<(), Failure> {
+    let loopback = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
+    let files = [
+        ("/etc/hostname", format!("{name}\n")),
+        (
+            "/etc/hosts",
+            format!("{loopback}127.0.1.1\t{name}\n{hosts}"),
+        ),
+        (
+            "/etc/resolv.conf",
+            "# This network has no resolver; its machines are in /etc/hosts.\n".to_owned(),
+        ),
+    ];
+    for (path, text) in files {
+        // It may be a symbolic link to a place that the node does not have.
+        let _ = fs::remove_file(path);
+        step("write", Path::new(path), |path| fs::write(path, &text))?;
+    }
+    step("create", Path::new("/etc/tinc"), |path| {
+        fs::create_dir_all(path)
+    })
+}
+
+/// Copies what anybody may read of the host's `/etc`, the tinc networks of the host excepted.
+fn copy_etc(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        let (Ok(kind), Ok(meta)) = (entry.file_type(), entry.metadata()) else {
+            continue;
+        };
+        let readable = meta.permissions().mode() & 0o004 != 0;
+        if kind.is_symlink() {
+            symlink(fs::read_link(&source)?, &target)?;
+        } else if source == Path::new("/etc/tinc") || !readable {
+            continue;
+        } else if kind.is_dir() && meta.permissions().mode() & 0o001 != 0 {
+            copy_etc(&source, &target)?;
+        } else if kind.is_file() && meta.len() <= MAX_ETC_FILE {
+            fs::copy(&source, &target)?;
+        }
+    }
+    Ok(())
+}
+
+fn step<T>(
+    what: &str,
+    path: &Path,
+    act: impl FnOnce(&Path) -> io::Result<T>,
+) -> Result<T, Failure> {
+    act(path).map_err(|error| (format!("{what} {}", path.display()), error.to_string()))
+}

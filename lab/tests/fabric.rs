@@ -1,0 +1,353 @@
+//! What a built lab promises. Needs what `v6lab doctor` asks for, and fails where that is missing.
+
+mod support;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use tokio::net::UdpSocket;
+use tokio::time::timeout;
+use v6lab::fabric::{CommandSpec, FabricError, Lab, Node};
+use v6lab::model::Scenario;
+use v6lab::plan::Plan;
+
+fn main() {
+    support::run(&[
+        ("the_how_to_is_up_and_down_within_a_second", || {
+            Box::pin(the_how_to_is_up_and_down_within_a_second())
+        }),
+        ("five_pis_stand_beside_another_lab", || {
+            Box::pin(five_pis_stand_beside_another_lab())
+        }),
+        ("a_node_is_a_machine_of_its_own", || {
+            Box::pin(a_node_is_a_machine_of_its_own())
+        }),
+        ("the_nodes_files_are_not_the_hosts", || {
+            Box::pin(the_nodes_files_are_not_the_hosts())
+        }),
+        ("processes_die_with_their_lab", || {
+            Box::pin(processes_die_with_their_lab())
+        }),
+        ("a_command_that_hangs_is_killed", || {
+            Box::pin(a_command_that_hangs_is_killed())
+        }),
+        ("a_panic_inside_is_an_error_outside", || {
+            Box::pin(a_panic_inside_is_an_error_outside())
+        }),
+        ("a_half_built_lab_leaves_nothing", || {
+            Box::pin(a_half_built_lab_leaves_nothing())
+        }),
+        ("the_venue_keeps_ports_and_filters_by_port", || {
+            Box::pin(the_venue_keeps_ports_and_filters_by_port())
+        }),
+        ("a_stray_packet_does_not_cost_the_pi_its_port", || {
+            Box::pin(a_stray_packet_does_not_cost_the_pi_its_port())
+        }),
+        ("two_nats_are_passed_in_a_row", || {
+            Box::pin(two_nats_are_passed_in_a_row())
+        }),
+    ]);
+}
+
+const SERVER: &str = "198.51.100.10";
+const VENUE: &str = "203.0.113.50";
+
+fn plan(name: &str) -> Plan {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../scenarios")
+        .join(name)
+        .with_extension("toml");
+    Plan::new(&Scenario::load(&path).unwrap())
+}
+
+async fn lab(name: &str) -> Lab {
+    Lab::up(&plan(name)).await.unwrap()
+}
+
+/// A socket opened in the node; it stays in the node's network wherever it is used.
+async fn socket(node: &Node, addr: &str) -> UdpSocket {
+    let addr: SocketAddr = addr.parse().unwrap();
+    let opened = node
+        .run(move || Box::pin(async move { std::net::UdpSocket::bind(addr).unwrap() }))
+        .await
+        .unwrap();
+    opened.set_nonblocking(true).unwrap();
+    UdpSocket::from_std(opened).unwrap()
+}
+
+/// The source of the next datagram, if one comes soon.
+async fn heard(socket: &UdpSocket) -> Option<SocketAddr> {
+    let mut buffer = [0; 64];
+    let received = timeout(Duration::from_millis(300), socket.recv_from(&mut buffer)).await;
+    received.ok().map(|received| received.unwrap().1)
+}
+
+async fn words(node: &Node, argv: &[&str]) -> String {
+    let output = node.exec(argv).await.unwrap();
+    assert!(
+        output.status.success(),
+        "{argv:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+async fn the_how_to_is_up_and_down_within_a_second() {
+    let plan = plan("how-to");
+    let started = Instant::now();
+    let lab = Lab::up(&plan).await.unwrap();
+    let up = started.elapsed();
+    lab.down().await.unwrap();
+    let down = started.elapsed() - up;
+    println!("how-to: up {up:?}, down {down:?}");
+    assert!(
+        up + down < Duration::from_secs(1),
+        "up {up:?}, down {down:?}"
+    );
+}
+
+async fn five_pis_stand_beside_another_lab() {
+    let (one, other) = (lab("how-to").await, lab("five-pis").await);
+    let server = socket(other.node("v6router").unwrap(), &format!("{SERVER}:655")).await;
+    for (n, name) in [
+        "node_one",
+        "node_two",
+        "node_three",
+        "node_four",
+        "node_five",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let pi = socket(other.node(name).unwrap(), "0.0.0.0:655").await;
+        pi.send_to(b"hello", (SERVER, 655)).await.unwrap();
+        let source = heard(&server).await.unwrap();
+        assert_eq!(source.to_string(), format!("203.0.113.{}:655", 50 + n));
+    }
+    one.down().await.unwrap();
+    other.down().await.unwrap();
+}
+
+async fn a_node_is_a_machine_of_its_own() {
+    let lab = lab("how-to").await;
+    let pi = lab.node("node_one").unwrap();
+    assert_eq!(words(pi, &["hostname"]).await, "node_one");
+    assert_eq!(words(pi, &["cat", "/etc/hostname"]).await, "node_one");
+    assert_eq!(
+        words(pi, &["ls", "/sys/class/net"])
+            .await
+            .split_whitespace()
+            .collect::<Vec<_>>(),
+        ["eth0", "eth1", "lo"]
+    );
+    assert!(
+        words(pi, &["getent", "hosts", "www"])
+            .await
+            .starts_with("2001:db8:ffff::42")
+    );
+    assert!(
+        words(pi, &["ip", "-o", "addr", "show", "eth0"])
+            .await
+            .contains("eth0:1")
+    );
+    assert_eq!(
+        words(pi, &["cat", "/proc/sys/net/ipv6/conf/all/forwarding"]).await,
+        "0"
+    );
+    pi.exec(&[
+        "sh",
+        "-c",
+        "echo 1 > /proc/sys/net/ipv6/conf/all/forwarding",
+    ])
+    .await
+    .unwrap();
+    let www = lab.node("www").unwrap();
+    assert_eq!(
+        words(pi, &["cat", "/proc/sys/net/ipv6/conf/all/forwarding"]).await,
+        "1"
+    );
+    assert_eq!(
+        words(www, &["cat", "/proc/sys/net/ipv6/conf/all/forwarding"]).await,
+        "0"
+    );
+    assert!(matches!(
+        lab.node("node-one"),
+        Err(FabricError::UnknownNode { .. })
+    ));
+    lab.down().await.unwrap();
+}
+
+async fn the_nodes_files_are_not_the_hosts() {
+    let lab = lab("how-to").await;
+    let (pi, www) = (lab.node("node_one").unwrap(), lab.node("www").unwrap());
+    for path in [
+        "/etc/tinc/v6/tinc.conf",
+        "/run/v6lab-test",
+        "/var/run/v6lab-too",
+        "/tmp/v6lab-test",
+        "/var/log/v6lab-test",
+    ] {
+        pi.write_file(path, "here", 0o640).await.unwrap();
+        assert_eq!(pi.read_file(path).await.unwrap(), b"here");
+        assert_eq!(words(pi, &["stat", "-c", "%a", path]).await, "640");
+        assert!(www.read_file(path).await.is_err(), "{path} in another node");
+        assert!(!Path::new(path).exists(), "{path} on the host");
+    }
+    assert_eq!(
+        words(pi, &["cat", "/run/v6lab-too"]).await,
+        "here",
+        "/var/run is /run"
+    );
+    words(
+        pi,
+        &[
+            "sh",
+            "-c",
+            "echo net.ipv6.conf.all.forwarding=1 >> /etc/sysctl.conf",
+        ],
+    )
+    .await;
+    let tool = pi.install(Path::new("/bin/echo"), "say").await.unwrap();
+    assert_eq!(tool, Path::new("/run/v6lab/bin/say"));
+    assert_eq!(words(pi, &["sh", "-c", "say hello"]).await, "hello");
+    assert!(www.exec(&["say", "hello"]).await.is_err());
+    lab.down().await.unwrap();
+}
+
+async fn processes_die_with_their_lab() {
+    let lab = lab("how-to").await;
+    let pi = lab.node("node_one").unwrap();
+    let process = pi
+        .spawn(CommandSpec::new("sleep").args(["1000"]))
+        .await
+        .unwrap();
+    words(pi, &["sh", "-c", "setsid sleep 1000 > /dev/null 2>&1 &"]).await;
+    assert_eq!(lab.processes().len(), 2, "one of them has left its parent");
+    assert!(matches!(
+        process.wait(Duration::from_millis(10)).await,
+        Err(FabricError::Deadline { .. })
+    ));
+    lab.down().await.unwrap();
+    assert!(
+        process
+            .wait(Duration::from_secs(1))
+            .await
+            .unwrap()
+            .code()
+            .is_none(),
+        "killed"
+    );
+    process.signal(nix::sys::signal::Signal::SIGTERM).unwrap();
+}
+
+async fn a_command_that_hangs_is_killed() {
+    let lab = lab("how-to").await;
+    let pi = lab.node("node_one").unwrap();
+    let error = pi
+        .exec_within(&["sh", "-c", "sleep 1000; true"], Duration::from_millis(50))
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("sleep 1000"), "{error}");
+    let gone = async {
+        while !lab.processes().is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(Duration::from_secs(1), gone)
+        .await
+        .expect("shell and sleep are killed");
+    lab.down().await.unwrap();
+}
+
+async fn a_panic_inside_is_an_error_outside() {
+    let lab = lab("how-to").await;
+    let pi = lab.node("node_one").unwrap();
+    let panicking = pi.run::<(), _>(|| Box::pin(async { panic!("on purpose") }));
+    let error = panicking.await.unwrap_err();
+    assert!(error.to_string().contains("panic"), "{error}");
+    assert_eq!(
+        pi.run(|| Box::pin(async { 42 })).await.unwrap(),
+        42,
+        "the node goes on"
+    );
+    lab.down().await.unwrap();
+}
+
+async fn a_half_built_lab_leaves_nothing() {
+    let mut broken = plan("how-to");
+    let venue = broken
+        .nodes
+        .iter_mut()
+        .find(|node| node.name == "cafe")
+        .unwrap();
+    venue.ruleset.as_mut().unwrap().text.push_str("nonsense\n");
+    let error = Lab::up(&broken).await.unwrap_err().to_string();
+    assert!(
+        error.starts_with("cafe: load the ruleset port-restricted"),
+        "{error}"
+    );
+    let left: Vec<_> = std::fs::read_dir(v6lab::session::dir().unwrap().join("netns"))
+        .unwrap()
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+async fn the_venue_keeps_ports_and_filters_by_port() {
+    let lab = lab("how-to").await;
+    let server = lab.node("v6router").unwrap();
+    let (known, stranger) = (
+        socket(server, &format!("{SERVER}:3478")).await,
+        socket(server, &format!("{SERVER}:3479")).await,
+    );
+    let pi = socket(lab.node("node_one").unwrap(), "0.0.0.0:655").await;
+    pi.send_to(b"out", (SERVER, 3478)).await.unwrap();
+    let mapped = heard(&known).await.unwrap();
+    assert_eq!(mapped.to_string(), format!("{VENUE}:655"));
+    stranger.send_to(b"in", mapped).await.unwrap();
+    assert_eq!(
+        heard(&pi).await,
+        None,
+        "another port of the server is not let in"
+    );
+    known.send_to(b"in", mapped).await.unwrap();
+    assert_eq!(
+        heard(&pi).await.unwrap().to_string(),
+        format!("{SERVER}:3478")
+    );
+    pi.send_to(b"out", (SERVER, 3479)).await.unwrap();
+    assert_eq!(
+        heard(&stranger).await,
+        Some(mapped),
+        "one mapping for all destinations"
+    );
+    lab.down().await.unwrap();
+}
+
+async fn a_stray_packet_does_not_cost_the_pi_its_port() {
+    let lab = lab("how-to").await;
+    let server = socket(lab.node("v6router").unwrap(), &format!("{SERVER}:655")).await;
+    server.send_to(b"early", (VENUE, 655)).await.unwrap();
+    let pi = socket(lab.node("node_one").unwrap(), "0.0.0.0:655").await;
+    pi.send_to(b"out", (SERVER, 655)).await.unwrap();
+    assert_eq!(
+        heard(&server).await.unwrap().to_string(),
+        format!("{VENUE}:655")
+    );
+    lab.down().await.unwrap();
+}
+
+async fn two_nats_are_passed_in_a_row() {
+    let lab = lab("laptop-sharing").await;
+    let server = socket(lab.node("v6router").unwrap(), &format!("{SERVER}:655")).await;
+    let pi = socket(lab.node("node_one").unwrap(), "0.0.0.0:655").await;
+    pi.send_to(b"out", (SERVER, 655)).await.unwrap();
+    let mapped = heard(&server).await.unwrap();
+    assert_eq!(mapped.to_string(), format!("{VENUE}:655"));
+    server.send_to(b"in", mapped).await.unwrap();
+    assert_eq!(
+        heard(&pi).await.unwrap().to_string(),
+        format!("{SERVER}:655")
+    );
+    lab.down().await.unwrap();
+}
