@@ -1,3 +1,7 @@
 //! The command `v6lab`.
 
-fn main() {}
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

@@ -29,7 +29,7 @@ use files::{Directories, Failure};
 use thread::Named;
 
 pub use node::Node;
-pub use process::{Capture, CommandSpec, ExecOutput, Process};
+pub use process::{Capture, CommandSpec, ExecOutput, Process, environment};
 
 /// How long killed processes, or the threads of nodes, may take to go.
 const DOWN_LIMIT: Duration = Duration::from_secs(5);

@@ -112,7 +112,8 @@ impl CommandSpec {
 }
 
 /// The environment every process in a node starts with.
-pub(crate) fn environment() -> [(&'static str, OsString); 4] {
+#[must_use]
+pub fn environment() -> [(&'static str, OsString); 4] {
     let term = std::env::var_os("TERM").unwrap_or_else(|| "dumb".into());
     [
         ("PATH", PATH.into()),

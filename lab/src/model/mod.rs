@@ -163,6 +163,40 @@ pub struct Client {
 }
 
 impl Scenario {
+    /// The file of a scenario: `named` itself, or the file of that name in the `scenarios/` nearest above the working
+    /// directory or the program.
+    ///
+    /// # Errors
+    /// Lists the scenarios there are.
+    pub fn find(named: &Path) -> Result<PathBuf, ModelError> {
+        if named.is_file() {
+            return Ok(named.to_owned());
+        }
+        let mut known = Vec::new();
+        if named.components().count() == 1 {
+            let starts = [std::env::current_dir(), std::env::current_exe()];
+            let above = starts.iter().flatten().flat_map(|start| start.ancestors());
+            for folder in above
+                .map(|folder| folder.join("scenarios"))
+                .filter(|folder| folder.is_dir())
+            {
+                let path = folder.join(named).with_extension("toml");
+                if path.is_file() {
+                    return Ok(path);
+                }
+                known.extend(stems(&folder, "toml"));
+            }
+        }
+        known.sort();
+        known.dedup();
+        let known = error::nearest(&named.to_string_lossy(), &known);
+        Err(ModelError {
+            file: named.to_owned(),
+            line: None,
+            reason: format!("there is no such scenario{known}"),
+        })
+    }
+
     /// Reads and checks a scenario with everything it refers to.
     ///
     /// # Errors
@@ -230,7 +264,18 @@ fn refer(
     if path.is_file() {
         return Source::read(&path);
     }
-    let mut known: Vec<String> = std::fs::read_dir(&folder)
+    let known = stems(&folder, extension);
+    let reason = format!(
+        "there is no {}{}",
+        path.display(),
+        error::nearest(name.get_ref(), &known)
+    );
+    Err(referrer.error_at(name.span(), reason))
+}
+
+/// Names of the files with an extension in a folder, sorted.
+fn stems(folder: &Path, extension: &str) -> Vec<String> {
+    let mut known: Vec<String> = std::fs::read_dir(folder)
         .into_iter()
         .flatten()
         .filter_map(|entry| Some(entry.ok()?.path()))
@@ -238,12 +283,7 @@ fn refer(
         .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
         .collect();
     known.sort();
-    let reason = format!(
-        "there is no {}{}",
-        path.display(),
-        error::nearest(name.get_ref(), &known)
-    );
-    Err(referrer.error_at(name.span(), reason))
+    known
 }
 
 #[cfg(test)]

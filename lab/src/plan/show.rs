@@ -156,8 +156,11 @@ impl fmt::Display for NodePlan {
 
 impl fmt::Display for InterfacePlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mac: Vec<String> = self.mac.iter().map(|byte| format!("{byte:02x}")).collect();
-        write!(f, "{} {} mtu {}", self.name, mac.join(":"), self.mtu)?;
+        write!(f, "{}", self.name)?;
+        if self.name != "lo" {
+            let mac = self.mac.map(|byte| format!("{byte:02x}")).join(":");
+            write!(f, " {mac} mtu {}", self.mtu)?;
+        }
         if self.bridge {
             write!(f, " bridge")?;
         }

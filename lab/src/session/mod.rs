@@ -13,6 +13,7 @@
 //!
 //! The walls are the same for root and for an ordinary user, except that the latter also needs a user namespace.
 
+mod join;
 mod supervise;
 mod walls;
 
@@ -21,13 +22,14 @@ use std::sync::OnceLock;
 
 use nix::unistd::Pid;
 
+pub use join::{join, join_node, run};
 use supervise::{Forked, Signals};
 
 /// Exit code of "this machine cannot run a lab", as opposed to 1, "the lab ran and something failed".
 pub const CANNOT_RUN: i32 = 2;
 
 /// Private directory of a session, on a tmpfs of its own.
-pub(crate) const DIR: &str = "/run/v6lab";
+const DIR: &str = "/run/v6lab";
 
 static INSIDE: OnceLock<()> = OnceLock::new();
 
@@ -127,7 +129,13 @@ pub fn split() -> Result<Side, SessionError> {
 /// The session's private directory, if the caller is inside one; for what must not outlive the run.
 #[must_use]
 pub fn dir() -> Option<&'static Path> {
-    INSIDE.get().map(|()| Path::new(DIR))
+    INSIDE.get().map(|()| path())
+}
+
+/// Where that directory is for those who are, or have joined, inside.
+#[must_use]
+pub fn path() -> &'static Path {
+    Path::new(DIR)
 }
 
 /// Only the calling thread survives a fork, and a user namespace cannot be entered by several.

@@ -1,0 +1,296 @@
+//! `v6lab doctor`: whether this machine can run a lab, by trying, and the one line that helps where it cannot.
+
+use std::fs::{self, OpenOptions};
+use std::io::ErrorKind;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::Result;
+use nix::unistd::geteuid;
+use serde::Serialize;
+use v6lab::fabric::{self, Lab};
+use v6lab::nat;
+use v6lab::plan::{AddressPlan, End, InterfacePlan, LinkPlan, Net, NodePlan, Plan, Role};
+use v6lab::session::{self, CANNOT_RUN};
+
+/// One thing a lab needs.
+#[derive(Serialize)]
+struct Finding {
+    /// What it is.
+    what: &'static str,
+    /// Whether it is there.
+    ok: bool,
+    /// What was found.
+    found: String,
+    /// The command that mends it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fix: Option<String>,
+}
+
+/// The whole report.
+#[derive(Serialize)]
+struct Report {
+    /// Whether everything is there.
+    ok: bool,
+    findings: Vec<Finding>,
+}
+
+impl Finding {
+    fn good(what: &'static str, found: impl Into<String>) -> Self {
+        Self {
+            what,
+            ok: true,
+            found: found.into(),
+            fix: None,
+        }
+    }
+
+    fn bad(what: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self {
+            what,
+            ok: false,
+            found: found.into(),
+            fix: Some(fix.into()),
+        }
+    }
+}
+
+/// Looks, tells, and ends with 2 if something is missing.
+pub(super) fn main(json: bool) -> Result<i32> {
+    let mut findings = vec![user_namespaces(), tun()];
+    findings.extend(PROGRAMS.iter().map(|program| program.look()));
+    findings.push(kernel());
+    let report = Report {
+        ok: findings.iter().all(|finding| finding.ok),
+        findings,
+    };
+    if json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        tell(&report);
+    }
+    Ok(if report.ok { 0 } else { CANNOT_RUN })
+}
+
+fn tell(report: &Report) {
+    for finding in &report.findings {
+        println!(
+            "{:4} {}: {}",
+            if finding.ok { "ok" } else { "LACK" },
+            finding.what,
+            finding.found
+        );
+        if let Some(fix) = &finding.fix {
+            println!("       {fix}");
+        }
+    }
+    println!(
+        "{}",
+        if report.ok {
+            "This machine can run a lab."
+        } else {
+            "This machine cannot run a lab yet."
+        }
+    );
+}
+
+/// Settings that forbid user namespaces to ordinary users: file below /proc/sys, forbidding value, remedy.
+const USER_NAMESPACE_SETTINGS: [(&str, &str, &str); 3] = [
+    (
+        "kernel/unprivileged_userns_clone",
+        "0",
+        "sudo sysctl -w kernel.unprivileged_userns_clone=1",
+    ),
+    (
+        "kernel/apparmor_restrict_unprivileged_userns",
+        "1",
+        "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+    ),
+    (
+        "user/max_user_namespaces",
+        "0",
+        "sudo sysctl -w user.max_user_namespaces=10000",
+    ),
+];
+
+fn user_namespaces() -> Finding {
+    const WHAT: &str = "user namespaces";
+    if geteuid().is_root() {
+        return Finding::good(WHAT, "not needed by root");
+    }
+    for (setting, forbids, fix) in USER_NAMESPACE_SETTINGS {
+        let value = fs::read_to_string(Path::new("/proc/sys").join(setting)).unwrap_or_default();
+        if value.trim() == forbids {
+            return Finding::bad(
+                WHAT,
+                format!("forbidden by {} = {forbids}", setting.replace('/', ".")),
+                fix,
+            );
+        }
+    }
+    if Path::new("/proc/self/ns/user").exists() {
+        return Finding::good(WHAT, "allowed");
+    }
+    Finding::bad(
+        WHAT,
+        "this kernel has none",
+        "use a kernel with CONFIG_USER_NS, or run as root",
+    )
+}
+
+fn tun() -> Finding {
+    const WHAT: &str = "/dev/net/tun";
+    let opened = OpenOptions::new().read(true).write(true).open(WHAT);
+    match opened.map_err(|error| (error.kind(), error)) {
+        Ok(_) => Finding::good(WHAT, "can be opened"),
+        Err((ErrorKind::NotFound, _)) => Finding::bad(
+            WHAT,
+            "is not there",
+            "sudo modprobe tun; test -e /dev/net/tun || sudo sh -c 'mkdir -p /dev/net && mknod -m 666 /dev/net/tun c 10 200'",
+        ),
+        Err((ErrorKind::PermissionDenied, _)) if !geteuid().is_root() => {
+            Finding::bad(WHAT, "is closed to users", "sudo chmod 0666 /dev/net/tun")
+        }
+        Err((_, error)) => Finding::bad(
+            WHAT,
+            error.to_string(),
+            "sudo modprobe tun; in a container, start it with --device /dev/net/tun",
+        ),
+    }
+}
+
+/// A program a lab runs, and the package that has it.
+struct Program {
+    name: &'static str,
+    package: &'static str,
+}
+
+const PROGRAMS: [Program; 3] = [
+    Program {
+        name: "nft",
+        package: "nftables",
+    },
+    Program {
+        name: "tincd",
+        package: "tinc",
+    },
+    Program {
+        name: "ip",
+        package: "iproute2",
+    },
+];
+
+impl Program {
+    /// Looks where a node would.
+    fn look(&self) -> Finding {
+        let paths = fabric::environment()
+            .into_iter()
+            .find(|(key, _)| *key == "PATH")
+            .map(|(_, paths)| paths);
+        let found: Option<PathBuf> = std::env::split_paths(&paths.unwrap_or_default())
+            .map(|folder| folder.join(self.name))
+            .find(|path| path.is_file());
+        match found {
+            Some(path) => Finding::good(self.name, path.display().to_string()),
+            None => Finding::bad(
+                self.name,
+                "is not installed",
+                format!("sudo apt-get install -y {}", self.package),
+            ),
+        }
+    }
+}
+
+/// Builds the smallest network that has one of everything, in a process of its own.
+fn kernel() -> Finding {
+    const WHAT: &str = "namespaces, veth, bridge, overlay, nf_tables NAT";
+    let probe = std::env::current_exe().and_then(|program| {
+        Command::new(program)
+            .arg("probe")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .output()
+    });
+    let output = match probe {
+        Ok(output) => output,
+        Err(error) => {
+            return Finding::bad(
+                WHAT,
+                format!("cannot be tried: {error}"),
+                "run v6lab by its full path",
+            );
+        }
+    };
+    if output.status.success() {
+        return Finding::good(WHAT, "a small lab was built");
+    }
+    let words = String::from_utf8_lossy(&output.stderr);
+    let reason = words.trim().trim_start_matches("v6lab: ").to_owned();
+    let fix = match output.status.code() {
+        Some(CANNOT_RUN) if geteuid().is_root() => "in a container, start it with --privileged",
+        Some(CANNOT_RUN) => "mend the line about user namespaces, or run as root",
+        _ if reason.contains("nft:") => "sudo apt-get install -y nftables",
+        _ => "sudo modprobe -a veth bridge overlay nf_tables nft_chain_nat nft_masq nft_ct",
+    };
+    Finding::bad(WHAT, reason, fix)
+}
+
+/// The process in which the kernel is tried.
+pub(super) fn probe() -> Result<i32> {
+    session::enter()?;
+    super::runtime()?.block_on(async {
+        Lab::up(&smallest()).await?.down().await?;
+        Ok(0)
+    })
+}
+
+/// A router with a bridge and a NAT, and one machine behind it.
+fn smallest() -> Plan {
+    const NAT: &str = "table ip lab {\n  chain post {\n    type nat hook postrouting priority srcnat; policy accept;\n    \
+        oifname $wan ct state new masquerade\n  }\n}\n";
+    let interface = |name: &str, last: u8| InterfacePlan {
+        name: name.to_owned(),
+        mac: [0x02, b'v', b'6', 0, 0, last],
+        mtu: 1500,
+        bridge: false,
+        port_of: None,
+        addresses: Vec::new(),
+    };
+    let node = |name: &str, interfaces: Vec<InterfacePlan>| NodePlan {
+        name: name.to_owned(),
+        role: Role::Router,
+        interfaces,
+        routes: Vec::new(),
+        sysctls: Vec::new(),
+        ruleset: None,
+    };
+    let end = |node: &str, interface: &str| End {
+        node: node.to_owned(),
+        interface: interface.to_owned(),
+    };
+    let net = Net {
+        addr: Ipv4Addr::new(192, 0, 2, 1).into(),
+        len: 24,
+    };
+    let bridge = InterfacePlan {
+        bridge: true,
+        addresses: vec![AddressPlan { net, label: None }],
+        ..interface("lan0", 1)
+    };
+    let port = InterfacePlan {
+        port_of: Some("lan0".to_owned()),
+        ..interface("lan1", 2)
+    };
+    let mut router = node("router", vec![bridge, port]);
+    router.ruleset = Some(nat::ruleset("masquerade", NAT, "wan0", "lan0"));
+    Plan {
+        title: "probe".to_owned(),
+        nodes: vec![router, node("machine", vec![interface("eth0", 3)])],
+        links: vec![LinkPlan {
+            name: "router--machine".to_owned(),
+            ends: [end("router", "lan1"), end("machine", "eth0")],
+        }],
+        overlay: None,
+    }
+}

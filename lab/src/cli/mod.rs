@@ -1,0 +1,156 @@
+//! The command line: what there is to say, and who does it.
+
+mod doctor;
+mod exec;
+mod explain;
+mod keeper;
+mod labs;
+mod up;
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+use v6lab::session::SessionError;
+
+/// Exit code of a command line that is not understood (`EX_USAGE` of sysexits.h), since clap's own, 2, is taken.
+const USAGE: u8 = 64;
+
+/// Networks of servers, venues, Pis and clients out of Linux namespaces, in which daemons are tried.
+///
+/// Everything a lab consists of lives in namespaces that end with it, so that nothing is left on this machine, however
+/// it ends. Neither root nor a virtual machine is needed.
+#[derive(Parser)]
+#[command(name = "v6lab", version, after_help = EXIT_CODES)]
+struct Cli {
+    /// Tell more of what is done (twice: everything)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 this machine cannot run a lab (see `v6lab doctor`), 64 not \
+understood; `exec` and `shell` end with the command's own.\n\nExample: v6lab up scenarios/how-to.toml && v6lab exec \
+node_one -- ip address && v6lab down";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build a scenario and keep it until `v6lab down`
+    Up(up::Up),
+    /// Run a command inside a node, without a shell
+    ///
+    /// It has the node's network, files, host name and process numbers, and dies with the lab.
+    Exec(exec::Exec),
+    /// Open a shell inside a node
+    Shell(exec::Shell),
+    /// List the labs that are up
+    Ps(Json),
+    /// End a lab
+    Down(labs::Down),
+    /// Print what a scenario comes to: machines, addresses, routes, rulesets
+    Explain(explain::Explain),
+    /// Say whether this machine can run a lab, and what to do if not
+    Doctor(Json),
+    /// Remove what a killed lab left
+    ///
+    /// Of the lab itself nothing can be left; this removes the note that it was there.
+    Gc,
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell to complete for
+        shell: clap_complete::Shell,
+    },
+    /// Try what a lab needs of the kernel; for `doctor`
+    #[command(hide = true)]
+    Probe,
+}
+
+/// Output for programs.
+#[derive(Args)]
+struct Json {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which lab is meant.
+#[derive(Args)]
+struct Which {
+    /// The lab, if several are up
+    #[arg(long, value_name = "NAME")]
+    lab: Option<String>,
+}
+
+/// Where a scenario is.
+#[derive(Args)]
+struct ScenarioArg {
+    /// A file, or the name of one in `scenarios/`
+    #[arg(value_name = "SCENARIO", value_hint = clap::ValueHint::FilePath)]
+    scenario: PathBuf,
+}
+
+/// Understands the command line and does what it says. No thread is started before this decides to.
+pub(crate) fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers, not errors.
+            let code = if error.use_stderr() { USAGE } else { 0 };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    log(cli.verbose);
+    let done = match cli.command {
+        Command::Up(up) => up.main(),
+        Command::Exec(exec) => exec.main(),
+        Command::Shell(shell) => shell.main(),
+        Command::Ps(Json { json }) => labs::ps(json),
+        Command::Down(down) => down.main(),
+        Command::Explain(explain) => explain.main(),
+        Command::Doctor(Json { json }) => doctor::main(json),
+        Command::Gc => labs::gc(),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "v6lab", &mut io::stdout());
+            Ok(0)
+        }
+        Command::Probe => doctor::probe(),
+    };
+    match done {
+        Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX)),
+        Err(error) => {
+            eprintln!("v6lab: {error:#}");
+            let cannot = error.chain().any(|cause| cause.is::<SessionError>());
+            ExitCode::from(if cannot {
+                u8::try_from(v6lab::session::CANNOT_RUN).unwrap_or(1)
+            } else {
+                1
+            })
+        }
+    }
+}
+
+/// Logs to standard error; `V6LAB_LOG` takes the filters of `tracing`.
+fn log(verbose: u8) {
+    let default = match verbose {
+        0 => "warn",
+        1 => "info,v6lab=debug",
+        _ => "trace",
+    };
+    let filter = EnvFilter::try_from_env("V6LAB_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .init();
+}
+
+/// A runtime for what a command does inside a session.
+fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+}

@@ -1,0 +1,208 @@
+//! `v6lab up`: a lab in the background.
+//!
+//! ```text
+//!  v6lab up ── fork ──> keeper ── session ──> the lab
+//!   waits for both       notes the lab,        built and kept
+//!   to say so            hands SIGTERM on      until SIGTERM
+//! ```
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, Result, anyhow, bail};
+use clap::Args;
+use nix::fcntl::OFlag;
+use nix::unistd::{ForkResult, dup2_stderr, dup2_stdin, dup2_stdout, pipe2, setsid};
+use serde::{Deserialize, Serialize};
+use tokio::signal::unix::{SignalKind, signal};
+use v6lab::fabric::Lab;
+use v6lab::plan::Plan;
+use v6lab::session::{self, CANNOT_RUN, Session, Side};
+
+use super::keeper::{self, Note, Roster};
+use super::{ScenarioArg, explain};
+
+#[derive(Args)]
+pub(super) struct Up {
+    #[command(flatten)]
+    scenario: ScenarioArg,
+    /// What to call the lab; the scenario's title if not given
+    #[arg(long)]
+    name: Option<String>,
+}
+
+/// What keeper and lab say to the process that waits for them, one line each.
+#[derive(Serialize, Deserialize)]
+enum Word {
+    /// The lab is noted where other commands find it.
+    Noted,
+    /// It stands.
+    Up,
+    /// It does not, and this is the exit code.
+    Failed(String, i32),
+}
+
+impl Up {
+    pub(super) fn main(self) -> Result<i32> {
+        let plan = explain::plan(&self.scenario)?;
+        let name = self.name.unwrap_or_else(|| plan.title.clone());
+        if name.is_empty()
+            || !name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+            || name.starts_with('.')
+        {
+            bail!("{name:?} cannot be the name of a lab: letters, digits, '-', '_' and '.' only");
+        }
+        clear(&name)?;
+        let started = Instant::now();
+        let (ear, mouth) = pipe2(OFlag::O_CLOEXEC).context("cannot open a pipe")?;
+        // SAFETY: nothing has started a thread yet.
+        #[allow(unsafe_code)]
+        let forked = unsafe { nix::unistd::fork() }.context("cannot fork")?;
+        if matches!(forked, ForkResult::Child) {
+            drop(ear);
+            keep(&name, &plan, &mut File::from(mouth));
+        }
+        drop(mouth);
+        listen(File::from(ear))?;
+        let elapsed = started.elapsed();
+        println!("{}", plan.drawing());
+        println!(
+            "{name} is up after {} ms. Look around with",
+            elapsed.as_millis()
+        );
+        let node = plan
+            .overlay
+            .as_ref()
+            .and_then(|overlay| overlay.sites.first())
+            .map(|site| &site.node);
+        let node = node.or_else(|| plan.nodes.first().map(|node| &node.name));
+        println!(
+            "  v6lab exec {} -- ip address",
+            node.map_or("NODE", String::as_str)
+        );
+        println!("and end it with\n  v6lab down {name}");
+        Ok(0)
+    }
+}
+
+/// Makes room for a lab of that name, if what is noted under it is no longer true.
+fn clear(name: &str) -> Result<()> {
+    match Note::all()?.iter().find(|note| note.name == name) {
+        Some(note) if note.is_true() => {
+            bail!("a lab named {name:?} is up; `v6lab down {name}` ends it")
+        }
+        Some(_) => Note::remove(name),
+        None => Ok(()),
+    }
+}
+
+/// Waits until keeper and lab have both said their word.
+fn listen(ear: File) -> Result<()> {
+    let mut awaited = 2;
+    for line in BufReader::new(ear).lines() {
+        match serde_json::from_str(&line?)? {
+            Word::Noted | Word::Up => awaited -= 1,
+            Word::Failed(reason, CANNOT_RUN) => {
+                eprintln!("v6lab: {reason}");
+                std::process::exit(CANNOT_RUN);
+            }
+            Word::Failed(reason, _) => bail!(reason),
+        }
+        if awaited == 0 {
+            return Ok(());
+        }
+    }
+    Err(anyhow!("the lab's keeper has died before the lab was up"))
+}
+
+fn say(mouth: &mut File, word: &Word) -> io::Result<()> {
+    writeln!(mouth, "{}", serde_json::to_string(word)?)
+}
+
+/// The background's side of it.
+fn keep(name: &str, plan: &Plan, mouth: &mut File) -> ! {
+    let kept = detach(name).and_then(|()| match session::split()? {
+        Side::Inside => inside(plan, mouth),
+        Side::Outside(session) => outside(name, plan, session, mouth),
+    });
+    let code = kept.unwrap_or_else(|error| {
+        let cannot = error
+            .chain()
+            .any(|cause| cause.is::<session::SessionError>());
+        let code = if cannot { CANNOT_RUN } else { 1 };
+        // If nobody listens any more, there is still the log.
+        let _ = say(mouth, &Word::Failed(format!("{error:#}"), code));
+        eprintln!("v6lab: {error:#}");
+        code
+    });
+    std::process::exit(code)
+}
+
+/// Leaves the terminal; what is still said goes to a log.
+fn detach(name: &str) -> Result<()> {
+    setsid().context("cannot leave the terminal")?;
+    let path = keeper::log_file(name)?;
+    let log = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(&path);
+    let log = log.with_context(|| format!("cannot open {}", path.display()))?;
+    dup2_stdin(File::open("/dev/null")?)?;
+    dup2_stdout(&log)?;
+    dup2_stderr(&log)?;
+    Ok(())
+}
+
+fn outside(name: &str, plan: &Plan, session: Session, mouth: &mut File) -> Result<i32> {
+    let (keeper, started) = keeper::ourselves()?;
+    let note = Note {
+        name: name.to_owned(),
+        scenario: plan.title.clone(),
+        keeper,
+        started,
+        session: session.pid().as_raw(),
+        nodes: plan.nodes.iter().map(|node| node.name.clone()).collect(),
+    };
+    note.write()?;
+    let said = say(mouth, &Word::Noted);
+    let code = if said.is_ok() { session.supervise() } else { 1 };
+    Note::remove(name)?;
+    Ok(code)
+}
+
+fn inside(plan: &Plan, mouth: &mut File) -> Result<i32> {
+    super::runtime()?.block_on(async {
+        // Before there is anything to end.
+        let (mut terminate, mut interrupt) = (
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::interrupt())?,
+        );
+        let lab = Lab::up(plan).await?;
+        let roster: Roster = lab
+            .nodes()
+            .iter()
+            .map(|node| (node.name().to_owned(), node.tid()))
+            .collect();
+        write_roster(session::path(), &roster)?;
+        // Whoever asked for the lab may have been interrupted; then nobody wants it.
+        if say(mouth, &Word::Up).is_ok() {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+        lab.down().await?;
+        Ok(0)
+    })
+}
+
+fn write_roster(inside: &Path, roster: &Roster) -> Result<()> {
+    std::fs::write(keeper::roster_file(inside), serde_json::to_vec(roster)?)
+        .context("cannot write the list of nodes")
+}
