@@ -1,0 +1,88 @@
+//! Giving things up once the daemon has started: root directory, user (`-R`, `-U`), and the
+//! right to be swapped out (`-L`).
+
+use std::ffi::CString;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::mman::{MlockAllFlags, mlockall};
+use nix::unistd::{User, chdir, chroot, initgroups, setgid, setuid};
+
+/// A step of giving things up that failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PrivilegeError {
+    /// `-U` names nobody.
+    #[error("unknown user `{0}'")]
+    UnknownUser(String),
+    /// The system refused.
+    #[error("{0} failed: {desc}", desc = .1.desc())]
+    Refused(&'static str, Errno),
+}
+
+/// Keeps all memory of the process out of swap, keys included.
+///
+/// # Errors
+/// If the system refuses, for want of privilege or by a limit.
+pub(crate) fn lock_memory() -> Result<(), PrivilegeError> {
+    mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE)
+        .map_err(|errno| PrivilegeError::Refused("mlockall", errno))
+}
+
+/// Sets the priority of the process among others; a lower `nice` value comes first.
+///
+/// # Errors
+/// If the system refuses: values below 0 take privilege.
+#[allow(unsafe_code)]
+pub(crate) fn set_nice(nice: i32) -> Result<(), PrivilegeError> {
+    // SAFETY: setpriority takes three integers and touches no memory of ours.
+    let result = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice) };
+    Errno::result(result)
+        .map(drop)
+        .map_err(|errno| PrivilegeError::Refused("setpriority", errno))
+}
+
+/// Changes root to `root` and becomes `user`, where given.
+///
+/// # Errors
+/// If there is no such user or the system refuses; the process must then end.
+pub(crate) fn drop_to(user: Option<&str>, root: Option<&Path>) -> Result<(), PrivilegeError> {
+    // The user is looked up while /etc/passwd can still be seen.
+    let user = user.map(find).transpose()?;
+    if let Some((user, name)) = &user {
+        initgroups(name, user.gid).map_err(|errno| PrivilegeError::Refused("initgroups", errno))?;
+        setgid(user.gid).map_err(|errno| PrivilegeError::Refused("setgid", errno))?;
+    }
+    if let Some(root) = root {
+        chroot(root).map_err(|errno| PrivilegeError::Refused("chroot", errno))?;
+        chdir("/").map_err(|errno| PrivilegeError::Refused("chdir", errno))?;
+    }
+    if let Some((user, _)) = &user {
+        setuid(user.uid).map_err(|errno| PrivilegeError::Refused("setuid", errno))?;
+        // A process that can climb back has not dropped anything.
+        if !user.uid.is_root() && setuid(nix::unistd::ROOT).is_ok() {
+            return Err(PrivilegeError::Refused("setuid", Errno::EPERM));
+        }
+    }
+    Ok(())
+}
+
+fn find(name: &str) -> Result<(User, CString), PrivilegeError> {
+    let unknown = || PrivilegeError::UnknownUser(name.to_owned());
+    let user = User::from_name(name)
+        .map_err(|errno| PrivilegeError::Refused("looking up the user", errno))?
+        .ok_or_else(unknown)?;
+    let name = CString::new(name).map_err(|_| unknown())?;
+    Ok((user, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_user_is_named() {
+        let error = drop_to(Some("v6router_no_such_user"), None).unwrap_err();
+        assert_eq!(error.to_string(), "unknown user `v6router_no_such_user'");
+    }
+}

@@ -1,0 +1,73 @@
+//! What signals mean (tincd manual, "Signals").
+
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// A signal that means something to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Caught {
+    /// TERM or QUIT: stop in order. The text is the signal's name.
+    Stop(&'static str),
+    /// INT: all debug messages on or off.
+    ToggleDebug,
+    /// HUP: read `ConnectTo` and host files again.
+    Reload,
+    /// ALRM: do now what waits for a timer.
+    Hurry,
+    /// USR1: list the connections.
+    ListConnections,
+    /// USR2: list nodes, edges and subnets.
+    ListAll,
+    /// WINCH: forget unreachable nodes.
+    Purge,
+}
+
+/// The signals we take. PIPE is ignored by Rust's runtime, CHLD is waited for.
+#[derive(Debug)]
+pub(crate) struct Signals(Vec<(Caught, Signal)>);
+
+impl Signals {
+    /// Takes the signals from now on; those that come before anybody asks wait.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub(crate) fn take() -> io::Result<Self> {
+        [
+            (Caught::Stop("TERM"), SignalKind::terminate()),
+            (Caught::Stop("QUIT"), SignalKind::quit()),
+            (Caught::ToggleDebug, SignalKind::interrupt()),
+            (Caught::Reload, SignalKind::hangup()),
+            (Caught::Hurry, SignalKind::alarm()),
+            (Caught::ListConnections, SignalKind::user_defined1()),
+            (Caught::ListAll, SignalKind::user_defined2()),
+            (Caught::Purge, SignalKind::window_change()),
+        ]
+        .into_iter()
+        .map(|(caught, kind)| Ok((caught, signal(kind)?)))
+        .collect::<io::Result<_>>()
+        .map(Self)
+    }
+
+    /// The next signal.
+    pub(crate) async fn next(&mut self) -> Caught {
+        std::future::poll_fn(|context| {
+            for (caught, signal) in &mut self.0 {
+                if signal.poll_recv(context).is_ready() {
+                    return std::task::Poll::Ready(*caught);
+                }
+            }
+            std::task::Poll::Pending
+        })
+        .await
+    }
+
+    /// The next signal to stop, by name; others are left out.
+    pub(crate) async fn stop(&mut self) -> &'static str {
+        loop {
+            if let Caught::Stop(name) = self.next().await {
+                return name;
+            }
+        }
+    }
+}
