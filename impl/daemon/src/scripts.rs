@@ -1,0 +1,336 @@
+//! Hook scripts: `tinc-up`, `host-up` and their kin (tinc manual, "Scripts").
+//!
+//! tincd runs them one after another and does nothing else meanwhile. Here they also run one
+//! after another and in the same order, but beside the control loop, so that a script that hangs
+//! does not keep us from answering pings; only the start waits for `tinc-up` and the stop for
+//! everything. Scripts get their values from typed data and are executed directly: nothing a
+//! peer sent is ever read by a shell on our behalf.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use nix::libc::ENOEXEC;
+use tokio::process::Command;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tracing::{debug, error, warn};
+use v6router_core::addr::Endpoint;
+use v6router_core::name::NodeName;
+use v6router_core::node::Script;
+
+use crate::config::describe;
+
+/// Calls that may wait behind a script that hangs; ours.
+const QUEUE: usize = 4096;
+/// After which a script's running is worth a word, and again each time; ours.
+const SLOW: Duration = Duration::from_secs(60);
+/// The variables that only some scripts get: none of them is inherited from whoever started us.
+const SOMETIMES: [&str; 5] = ["NODE", "REMOTEADDRESS", "REMOTEPORT", "SUBNET", "WEIGHT"];
+
+/// Where the scripts are and what all of them are told.
+#[derive(Debug, Clone)]
+pub(crate) struct Scripts {
+    pub(crate) confbase: PathBuf,
+    pub(crate) interpreter: Option<String>,
+    pub(crate) netname: String,
+    pub(crate) name: NodeName,
+    pub(crate) device: String,
+    pub(crate) interface: String,
+}
+
+type Environment = Vec<(&'static str, String)>;
+
+impl Scripts {
+    /// `tinc-up`.
+    pub(crate) async fn tinc_up(&self) {
+        self.run("tinc-up", &Vec::new()).await;
+    }
+
+    /// `tinc-down`.
+    pub(crate) async fn tinc_down(&self) {
+        self.run("tinc-down", &Vec::new()).await;
+    }
+
+    /// The scripts of one call of the core, in tincd's order.
+    async fn call(&self, call: &Script) {
+        match call {
+            Script::Host { up, node, endpoint } => {
+                let environment = about(node, endpoint.as_ref());
+                let suffix = if *up { "up" } else { "down" };
+                self.run(&format!("host-{suffix}"), &environment).await;
+                self.run(&format!("hosts/{node}-{suffix}"), &environment)
+                    .await;
+            }
+            Script::Subnet {
+                up,
+                node,
+                subnet,
+                endpoint,
+            } => {
+                let mut environment = about(node, endpoint.as_ref());
+                environment.push(("SUBNET", subnet.without_weight().to_string()));
+                environment.push(("WEIGHT", subnet.weight.to_string()));
+                let name = if *up { "subnet-up" } else { "subnet-down" };
+                self.run(name, &environment).await;
+            }
+        }
+    }
+
+    /// Runs one script to its end. One that does not exist is no news.
+    async fn run(&self, name: &str, environment: &Environment) {
+        let path = self.confbase.join(name);
+        if !path.exists() {
+            return;
+        }
+        debug!("Executing script {name}");
+        match self.execute(name, &path, environment).await {
+            Ok(status) if status.success() => {}
+            Ok(status) => error!("Script {name} {}", fate(status)),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => error!(
+                "Script {name} cannot be executed: permission denied; try chmod +x {}",
+                path.display()
+            ),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => error!(
+                "Script {name} cannot be executed: its interpreter does not exist; \
+                 look at the first line of {}",
+                path.display()
+            ),
+            Err(error) => error!("Script {name} cannot be executed: {}", describe(&error)),
+        }
+    }
+
+    async fn execute(
+        &self,
+        name: &str,
+        path: &Path,
+        environment: &Environment,
+    ) -> io::Result<ExitStatus> {
+        let mut words = self
+            .interpreter
+            .iter()
+            .flat_map(|text| text.split_whitespace());
+        let spawned = match words.next() {
+            Some(program) => {
+                let mut command = Command::new(program);
+                command.args(words).arg(path);
+                self.spawn(command, environment)
+            }
+            None => match self.spawn(Command::new(path), environment) {
+                // What a shell does with a script that names no interpreter.
+                Err(error) if error.raw_os_error() == Some(ENOEXEC) => {
+                    let mut command = Command::new("/bin/sh");
+                    command.arg(path);
+                    self.spawn(command, environment)
+                }
+                spawned => spawned,
+            },
+        };
+        let mut child = spawned?;
+        loop {
+            tokio::select! {
+                status = child.wait() => return status,
+                () = tokio::time::sleep(SLOW) => {
+                    warn!("Script {name} is still running; later scripts wait for it");
+                }
+            }
+        }
+    }
+
+    fn spawn(
+        &self,
+        mut command: Command,
+        environment: &Environment,
+    ) -> io::Result<tokio::process::Child> {
+        for name in SOMETIMES {
+            command.env_remove(name);
+        }
+        command
+            .env("NETNAME", &self.netname)
+            .env("NAME", self.name.as_str())
+            .env("DEVICE", &self.device)
+            .env("INTERFACE", &self.interface)
+            .envs(environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+    }
+}
+
+/// What scripts about a node are told of it.
+fn about(node: &NodeName, endpoint: Option<&Endpoint>) -> Environment {
+    let mut environment = vec![("NODE", node.to_string())];
+    if let Some(Endpoint { host, port }) = endpoint {
+        environment.push(("REMOTEADDRESS", host.to_string()));
+        environment.push(("REMOTEPORT", port.to_string()));
+    }
+    environment
+}
+
+fn fate(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt as _;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exited with non-zero status {code}"),
+        (None, Some(signal)) => format!("was killed by signal {signal}"),
+        (None, None) => format!("ended: {status}"),
+    }
+}
+
+enum Job {
+    Call(Script),
+    /// Everything before has run.
+    Barrier(oneshot::Sender<()>),
+}
+
+/// Runs calls one after another, beside the control loop.
+#[derive(Debug)]
+pub(crate) struct Runner {
+    queue: mpsc::Sender<Job>,
+    task: JoinHandle<()>,
+    lost: u64,
+}
+
+impl Runner {
+    /// Starts with an empty queue.
+    pub(crate) fn start(scripts: Scripts) -> Self {
+        let (queue, mut jobs) = mpsc::channel(QUEUE);
+        let task = tokio::spawn(async move {
+            while let Some(job) = jobs.recv().await {
+                match job {
+                    Job::Call(call) => scripts.call(&call).await,
+                    Job::Barrier(reached) => drop(reached.send(())),
+                }
+            }
+        });
+        Self {
+            queue,
+            task,
+            lost: 0,
+        }
+    }
+
+    /// Lets a call wait for its turn.
+    pub(crate) fn call(&mut self, call: Script) {
+        if self.queue.try_send(Job::Call(call)).is_err() {
+            // The first loss is news, the next thousands are not.
+            if self.lost.is_power_of_two() || self.lost == 0 {
+                error!("A script hangs and {QUEUE} calls wait for it: one more is lost");
+            }
+            self.lost += 1;
+        }
+    }
+
+    /// Waits until everything called so far has run.
+    pub(crate) async fn idle(&self) {
+        let (reached, wait) = oneshot::channel();
+        if self.queue.send(Job::Barrier(reached)).await.is_ok() {
+            let _ = wait.await;
+        }
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        // Kills the script that still runs, if any.
+        self.task.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{Permissions, read_to_string, set_permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::testing::TempDir;
+
+    fn scripts(dir: &TempDir) -> Scripts {
+        Scripts {
+            confbase: dir.path().to_owned(),
+            interpreter: None,
+            netname: "vpn".into(),
+            name: "me".parse().unwrap(),
+            device: "/dev/net/tun".into(),
+            interface: "tap0".into(),
+        }
+    }
+
+    fn script(dir: &TempDir, name: &str, body: &str) {
+        let path = dir.write(name, body);
+        set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn host_up(node: &str) -> Script {
+        Script::Host {
+            up: true,
+            node: node.parse().unwrap(),
+            endpoint: Some(Endpoint::parse("192.0.2.1", "655").unwrap()),
+        }
+    }
+
+    #[tokio::test]
+    async fn scripts_run_in_order_with_their_own_environment() {
+        let dir = TempDir::new();
+        let log = dir.path().join("log");
+        let line = format!(
+            "#!/bin/sh\nsleep 0.0$1\necho \"${{0##*/}} $NETNAME $NAME $INTERFACE $NODE $REMOTEADDRESS $REMOTEPORT $SUBNET $WEIGHT\" >> {}\n",
+            log.display()
+        );
+        for name in ["host-up", "hosts/a-up", "subnet-up"] {
+            script(&dir, name, &line);
+        }
+        let mut runner = Runner::start(scripts(&dir));
+        runner.call(host_up("a"));
+        runner.call(Script::Subnet {
+            up: true,
+            node: "me".parse().unwrap(),
+            subnet: "10.1.0.0/16#7".parse().unwrap(),
+            endpoint: None,
+        });
+        runner.idle().await;
+        assert_eq!(
+            read_to_string(&log).unwrap(),
+            "host-up vpn me tap0 a 192.0.2.1 655  \n\
+             a-up vpn me tap0 a 192.0.2.1 655  \n\
+             subnet-up vpn me tap0 me   10.1.0.0/16 7\n"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_script_without_first_line_runs_by_the_shell() {
+        let dir = TempDir::new();
+        let mark = dir.path().join("mark");
+        script(
+            &dir,
+            "tinc-up",
+            &format!("echo \"$INTERFACE\" > {}\n", mark.display()),
+        );
+        scripts(&dir).tinc_up().await;
+        assert_eq!(read_to_string(mark).unwrap(), "tap0\n");
+    }
+
+    #[tokio::test]
+    async fn an_interpreter_needs_no_execute_permission() {
+        let dir = TempDir::new();
+        let mark = dir.path().join("mark");
+        dir.write("tinc-up", &format!("echo \"$-\" > {}\n", mark.display()));
+        let with = Scripts {
+            interpreter: Some("/bin/sh -e".into()),
+            ..scripts(&dir)
+        };
+        with.tinc_up().await;
+        assert!(read_to_string(mark).unwrap().contains('e'));
+    }
+
+    #[tokio::test]
+    async fn a_failing_script_or_none_stops_nothing() {
+        let dir = TempDir::new();
+        dir.write("host-up", "not executable");
+        script(&dir, "hosts/a-up", "#!/no/such/interpreter\n");
+        let mut runner = Runner::start(scripts(&dir));
+        runner.call(host_up("a"));
+        runner.call(host_up("b"));
+        runner.idle().await;
+    }
+}
