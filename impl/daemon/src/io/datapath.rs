@@ -1,0 +1,292 @@
+//! The two threads that move packets, and what they share with the control loop.
+//!
+//! One thread carries frames from the device to the network, one carries datagrams from the
+//! network to the device. Each runs a packet to completion: there is no queue between them and
+//! none to the kernel. They read the picture that the control side published last and report to
+//! it over a bounded channel; a report that does not fit is lost, as a packet would be.
+
+use std::io;
+use std::net::UdpSocket;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use arc_swap::{ArcSwap, Cache};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use tokio::sync::mpsc;
+use tracing::warn;
+use v6router_core::constants::MTU;
+use v6router_core::dataplane::{Egress, Forwarding, Inbound, Outbound, UdpPath, Up};
+
+use super::device::Device;
+use crate::config::describe;
+use crate::ration::Ration;
+
+/// Reports that may wait for the control loop; ours.
+const REPORTS: usize = 1024;
+/// Packets taken from one descriptor before the others get their turn; ours.
+const BATCH: usize = 64;
+/// Reading errors of the device in a row that mean it is gone (tinc 1.0).
+const MAX_DEVICE_ERRORS: u32 = 10;
+/// Room for any datagram a tinc daemon sends, and enough to tell longer ones from them.
+const DATAGRAM: usize = 4096;
+
+/// What the threads and the control loop use together.
+pub(crate) struct Shared {
+    device: Arc<Device>,
+    sockets: Vec<UdpSocket>,
+    picture: ArcSwap<Forwarding>,
+    reports: mpsc::Sender<Up>,
+    /// Bytes read from the device.
+    pub(crate) device_in: AtomicU64,
+    /// Bytes written to the device.
+    pub(crate) device_out: AtomicU64,
+    send_errors: Mutex<Ration>,
+    stop: EventFd,
+}
+
+/// The running threads. Dropping it stops them and waits until they have.
+pub(crate) struct Datapath {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// What the control loop hears from the threads.
+pub(crate) struct Reports {
+    /// For the core.
+    pub(crate) up: mpsc::Receiver<Up>,
+    /// A thread ended by itself: there is no packet path any more.
+    pub(crate) broken: mpsc::Receiver<String>,
+}
+
+impl Datapath {
+    /// Starts both threads.
+    ///
+    /// # Errors
+    /// If the system gives no thread or no descriptor.
+    pub(crate) fn start(
+        device: Arc<Device>,
+        sockets: Vec<UdpSocket>,
+        picture: Arc<Forwarding>,
+    ) -> io::Result<(Self, Reports)> {
+        let (reports, up) = mpsc::channel(REPORTS);
+        let (trouble, broken) = mpsc::channel(2);
+        let shared = Arc::new(Shared {
+            device,
+            sockets,
+            picture: ArcSwap::new(picture),
+            reports,
+            device_in: AtomicU64::new(0),
+            device_out: AtomicU64::new(0),
+            send_errors: Mutex::new(Ration::new(1, Duration::from_secs(10))),
+            stop: EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?,
+        });
+        let mut datapath = Self {
+            shared,
+            threads: Vec::new(),
+        };
+        datapath.spawn("tap-to-udp", Shared::run_outbound, trouble.clone())?;
+        datapath.spawn("udp-to-tap", Shared::run_inbound, trouble)?;
+        Ok((datapath, Reports { up, broken }))
+    }
+
+    fn spawn(
+        &mut self,
+        name: &'static str,
+        run: fn(&Shared) -> io::Result<()>,
+        trouble: mpsc::Sender<String>,
+    ) -> io::Result<()> {
+        let shared = Arc::clone(&self.shared);
+        let body = move || {
+            let why = match catch_unwind(AssertUnwindSafe(|| run(&shared))) {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => describe(&error),
+                Err(_) => "ended by a bug".to_owned(),
+            };
+            let _ = trouble.try_send(format!("{name}: {why}"));
+        };
+        let thread = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(body)?;
+        self.threads.push(thread);
+        Ok(())
+    }
+
+    /// What the threads work with.
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+}
+
+impl Drop for Datapath {
+    fn drop(&mut self) {
+        let _ = self.shared.stop.write(1);
+        for thread in self.threads.drain(..) {
+            // A panic was reported when it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    /// Puts a new picture into force.
+    pub(crate) fn publish(&self, picture: Arc<Forwarding>) {
+        self.picture.store(picture);
+    }
+
+    /// Writes a frame to the device.
+    pub(crate) fn to_device(&self, frame: &[u8]) {
+        // The device may be down: that is the operator's wish.
+        if let Ok(count) = self.device.write(frame) {
+            self.device_out.fetch_add(as_u64(count), Ordering::Relaxed);
+        }
+    }
+
+    /// Sends a datagram; returns whether it was refused as too big.
+    pub(crate) fn send(&self, path: UdpPath, bytes: &[u8]) -> bool {
+        let Some(socket) = self.sockets.get(path.socket) else {
+            return false;
+        };
+        match socket.send_to(bytes, path.address) {
+            Ok(_) => false,
+            Err(error) if error.raw_os_error() == Some(Errno::EMSGSIZE as i32) => true,
+            // No room in the kernel: as good as lost on the way.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
+            Err(error) => {
+                let mut ration = self
+                    .send_errors
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                if let Some(more) = ration.take(Instant::now()) {
+                    warn!(
+                        "Error sending to {} port {}: {}{more}",
+                        path.address.ip(),
+                        path.address.port(),
+                        describe(&error)
+                    );
+                }
+                false
+            }
+        }
+    }
+
+    /// Does everything `egress` asks for, and empties it.
+    fn carry_out(&self, egress: &mut Egress) {
+        for frame in egress.device_frames() {
+            self.to_device(frame);
+        }
+        for (datagram, bytes) in egress.datagrams() {
+            if self.send(datagram.path, bytes) {
+                self.report(datagram.too_big());
+            }
+        }
+        for up in egress.reports() {
+            self.report(up);
+        }
+        egress.clear();
+    }
+
+    fn report(&self, up: Up) {
+        // Full: what it told of will happen again.
+        let _ = self.reports.try_send(up);
+    }
+
+    fn run_outbound(&self) -> io::Result<()> {
+        let mut picture = Cache::new(&self.picture);
+        let mut outbound = Outbound::default();
+        let mut egress = Egress::default();
+        // One byte more than the longest frame, to see that a frame is too long.
+        let mut buffer = [0; MTU + 1];
+        let mut errors = 0;
+        let mut fds = self.waiting_for(&[self.device.as_fd()]);
+        while wait(&mut fds)? {
+            for _ in 0..BATCH {
+                match self.device.read(&mut buffer) {
+                    Ok(len) if len <= MTU => {
+                        errors = 0;
+                        self.device_in.fetch_add(as_u64(len), Ordering::Relaxed);
+                        let frame = buffer.get_mut(..len).unwrap_or_default();
+                        outbound.seal(frame, picture.load(), Instant::now(), &mut egress);
+                        self.carry_out(&mut egress);
+                    }
+                    // Somebody gave the device a larger MTU than the protocol has.
+                    Ok(_) => {}
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(error) => {
+                        errors += 1;
+                        if errors > MAX_DEVICE_ERRORS {
+                            return Err(error);
+                        }
+                        std::thread::sleep(Duration::from_millis(10) * errors);
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn run_inbound(&self) -> io::Result<()> {
+        let mut picture = Cache::new(&self.picture);
+        let mut inbound = Inbound::default();
+        let mut egress = Egress::default();
+        let mut buffer = [0; DATAGRAM];
+        let descriptors: Vec<BorrowedFd<'_>> = self.sockets.iter().map(AsFd::as_fd).collect();
+        let mut fds = self.waiting_for(&descriptors);
+        while wait(&mut fds)? {
+            let ready = self.sockets.iter().zip(&fds).enumerate();
+            for (index, (udp, _)) in ready.filter(|(_, (_, fd))| is_ready(fd)) {
+                for _ in 0..BATCH {
+                    let Ok((len, address)) = udp.recv_from(&mut buffer) else {
+                        // Nothing waits, or an old error of the path was delivered.
+                        break;
+                    };
+                    let socket = index;
+                    let from = UdpPath { address, socket };
+                    let datagram = buffer.get_mut(..len).unwrap_or_default();
+                    let now = Instant::now();
+                    if let Some(frame) =
+                        inbound.open(datagram, from, picture.load(), now, &mut egress)
+                    {
+                        self.to_device(frame);
+                    }
+                    self.carry_out(&mut egress);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What a thread waits for: its own descriptors, then the order to stop.
+    fn waiting_for<'f>(&'f self, descriptors: &[BorrowedFd<'f>]) -> Vec<PollFd<'f>> {
+        descriptors
+            .iter()
+            .chain([&self.stop.as_fd()])
+            .map(|fd| PollFd::new(*fd, PollFlags::POLLIN))
+            .collect()
+    }
+}
+
+/// Waits until something can be read; says `false` once it is time to stop.
+fn wait(fds: &mut [PollFd<'_>]) -> io::Result<bool> {
+    loop {
+        match poll(fds, PollTimeout::NONE) {
+            Ok(_) => return Ok(!fds.last().is_none_or(is_ready)),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+}
+
+fn is_ready(fd: &PollFd<'_>) -> bool {
+    fd.any().unwrap_or(true)
+}
+
+fn as_u64(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}

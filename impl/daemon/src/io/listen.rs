@@ -1,0 +1,308 @@
+//! Listening sockets: for each address one TCP and one UDP socket on the same port.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
+
+use nix::libc;
+use socket2::{Domain, Protocol, Socket, Type};
+use tracing::{error, info, warn};
+use v6router_core::addr::Port;
+use v6router_core::constants::DEFAULT_PORT;
+
+use crate::config::{Family, Listen, describe};
+
+/// Most addresses to listen on (tinc 1.0: 128 sockets).
+const MAX_SOCKETS: usize = 128;
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 128;
+
+/// The sockets of one address.
+#[derive(Debug)]
+pub(crate) struct Pair {
+    pub(crate) tcp: TcpListener,
+    pub(crate) udp: UdpSocket,
+    /// The address of both, with the real port.
+    pub(crate) address: SocketAddr,
+}
+
+/// How UDP sockets are set up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct UdpSetup {
+    /// Datagrams are not fragmented, since the path is measured.
+    pub(crate) dont_fragment: bool,
+    /// Bytes; `None` leaves it to the kernel.
+    pub(crate) receive_buffer: Option<usize>,
+    /// Bytes; `None` leaves it to the kernel.
+    pub(crate) send_buffer: Option<usize>,
+}
+
+/// There is nothing to listen on.
+#[derive(Debug, thiserror::Error)]
+#[error("Unable to create any listening socket!")]
+pub(crate) struct NoSocket;
+
+/// Opens all sockets. One that cannot be bound is logged and left out.
+///
+/// Names in `BindToAddress` are looked up before the daemon serves anybody, so it may block.
+///
+/// # Errors
+/// If not one address could be bound.
+pub(crate) async fn open(listen: &Listen, udp: UdpSetup) -> Result<Vec<Pair>, NoSocket> {
+    let mut pairs: Vec<Pair> = Vec::new();
+    for address in wanted(listen).await {
+        if pairs.len() == MAX_SOCKETS {
+            warn!("Too many listening sockets; {address} and later ones are left out");
+            break;
+        }
+        match pair(address, listen.interface.as_deref(), udp) {
+            Ok(pair) => {
+                info!(
+                    "Listening on {} port {}",
+                    pair.address.ip(),
+                    pair.address.port()
+                );
+                pairs.push(pair);
+            }
+            Err((protocol, error)) => error!(
+                "Can't bind to {} port {}/{protocol}: {}",
+                address.ip(),
+                address.port(),
+                describe(&error)
+            ),
+        }
+    }
+    if pairs.is_empty() {
+        Err(NoSocket)
+    } else {
+        Ok(pairs)
+    }
+}
+
+/// The addresses to bind, in order, each once.
+async fn wanted(listen: &Listen) -> Vec<SocketAddr> {
+    let everywhere = [crate::config::BindTo {
+        host: None,
+        port: None,
+    }];
+    let bind_to = match listen.bind_to.as_slice() {
+        [] => &everywhere[..],
+        given => given,
+    };
+    let mut addresses = Vec::new();
+    for bind in bind_to {
+        let default = Port::from(DEFAULT_PORT);
+        let port = bind
+            .port
+            .as_ref()
+            .or(listen.port.as_ref())
+            .unwrap_or(&default);
+        let Some(port) = port_number(port) else {
+            error!("Can't listen on port {port}: there is no such service in /etc/services");
+            continue;
+        };
+        let found: Vec<SocketAddr> = match &bind.host {
+            None => vec![
+                (Ipv4Addr::UNSPECIFIED, port).into(),
+                (Ipv6Addr::UNSPECIFIED, port).into(),
+            ],
+            Some(host) => match tokio::net::lookup_host((host.as_str(), port)).await {
+                Ok(found) => found.collect(),
+                Err(error) => {
+                    error!("Can't listen on {host} port {port}: {error}");
+                    continue;
+                }
+            },
+        };
+        for address in found {
+            if listen.family.takes(&address) && !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+    }
+    addresses
+}
+
+impl Family {
+    /// Whether an address is of this family.
+    pub(crate) fn takes(self, address: &SocketAddr) -> bool {
+        match self {
+            Self::Any => true,
+            Self::V4 => address.is_ipv4(),
+            Self::V6 => address.is_ipv6(),
+        }
+    }
+}
+
+/// The number of a port that is written as a number or as a service of `/etc/services`.
+pub(crate) fn port_number(port: &Port) -> Option<u16> {
+    match port {
+        Port::Number(number) => Some(*number),
+        Port::Opaque(service) => {
+            let services = std::fs::read_to_string("/etc/services").ok()?;
+            service_port(&services, service)
+        }
+    }
+}
+
+fn service_port(services: &str, wanted: &str) -> Option<u16> {
+    services.lines().find_map(|line| {
+        let mut words = line.split('#').next()?.split_whitespace();
+        let name = words.next()?;
+        let port = words.next()?.split('/').next()?.parse().ok()?;
+        (name == wanted || words.any(|alias| alias == wanted)).then_some(port)
+    })
+}
+
+fn pair(
+    address: SocketAddr,
+    interface: Option<&str>,
+    setup: UdpSetup,
+) -> Result<Pair, (&'static str, io::Error)> {
+    let tcp = tcp_socket(address, interface).map_err(|error| ("tcp", error))?;
+    // With port 0 the kernel chooses, and UDP takes the same.
+    let port = tcp.local_addr().map_err(|error| ("tcp", error))?.port();
+    let address = SocketAddr::new(address.ip(), port);
+    let udp = udp_socket(address, interface, setup).map_err(|error| ("udp", error))?;
+    Ok(Pair { tcp, udp, address })
+}
+
+fn tcp_socket(address: SocketAddr, interface: Option<&str>) -> io::Result<TcpListener> {
+    let socket = bare(address, Type::STREAM, Protocol::TCP, interface)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn udp_socket(
+    address: SocketAddr,
+    interface: Option<&str>,
+    setup: UdpSetup,
+) -> io::Result<UdpSocket> {
+    let socket = bare(address, Type::DGRAM, Protocol::UDP, interface)?;
+    socket.set_broadcast(true)?;
+    if setup.dont_fragment {
+        dont_fragment(&socket, address.ip())?;
+    }
+    if let Some(bytes) = setup.receive_buffer {
+        socket.set_recv_buffer_size(bytes)?;
+    }
+    if let Some(bytes) = setup.send_buffer {
+        socket.set_send_buffer_size(bytes)?;
+    }
+    socket.bind(&address.into())?;
+    Ok(socket.into())
+}
+
+fn bare(
+    address: SocketAddr,
+    kind: Type,
+    protocol: Protocol,
+    interface: Option<&str>,
+) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
+    socket.set_nonblocking(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind_device(interface.map(str::as_bytes))?;
+    Ok(socket)
+}
+
+/// Has the kernel refuse what exceeds the path MTU instead of cutting it up.
+#[allow(unsafe_code)]
+fn dont_fragment(socket: &Socket, ip: IpAddr) -> io::Result<()> {
+    use std::os::fd::AsRawFd as _;
+    let (level, name, value) = match ip {
+        IpAddr::V4(_) => (
+            libc::IPPROTO_IP,
+            libc::IP_MTU_DISCOVER,
+            libc::IP_PMTUDISC_DO,
+        ),
+        IpAddr::V6(_) => (
+            libc::IPPROTO_IPV6,
+            libc::IPV6_MTU_DISCOVER,
+            libc::IPV6_PMTUDISC_DO,
+        ),
+    };
+    let size = libc::socklen_t::try_from(size_of_val(&value)).map_err(io::Error::other)?;
+    // SAFETY: `value` is an integer that lives through the call, `size` is its size, and the
+    // descriptor is open.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            name,
+            (&raw const value).cast(),
+            size,
+        )
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SETUP: UdpSetup = UdpSetup {
+        dont_fragment: true,
+        receive_buffer: None,
+        send_buffer: None,
+    };
+
+    fn listen(port: u16, family: Family, host: Option<&str>) -> Listen {
+        Listen {
+            port: Some(port.into()),
+            family,
+            bind_to: host
+                .map(|host| crate::config::BindTo {
+                    host: Some(host.to_owned()),
+                    port: None,
+                })
+                .into_iter()
+                .collect(),
+            interface: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn tcp_and_udp_share_the_port_even_if_the_kernel_chose_it() {
+        let pairs = open(&listen(0, Family::V4, Some("127.0.0.1")), SETUP)
+            .await
+            .unwrap();
+        assert_eq!(pairs.len(), 1);
+        assert_eq!(
+            pairs[0].tcp.local_addr().unwrap(),
+            pairs[0].udp.local_addr().unwrap()
+        );
+        assert_ne!(pairs[0].address.port(), 0);
+    }
+
+    #[tokio::test]
+    async fn both_families_listen_on_one_port_unless_told_otherwise() {
+        assert_eq!(wanted(&listen(655, Family::Any, None)).await.len(), 2);
+        let v6 = wanted(&listen(655, Family::V6, None)).await;
+        assert_eq!(v6, ["[::]:655".parse().unwrap()]);
+    }
+
+    #[tokio::test]
+    async fn nothing_to_listen_on_is_an_error() {
+        assert!(
+            open(&listen(0, Family::V4, Some("192.0.2.1")), SETUP)
+                .await
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn a_service_has_a_name_or_an_alias() {
+        let services = "# x\ntinc\t655/tcp\t# control\ndomain 53/tcp\nwww 80/tcp http web\n";
+        assert_eq!(service_port(services, "tinc"), Some(655));
+        assert_eq!(service_port(services, "web"), Some(80));
+        assert_eq!(service_port(services, "x"), None);
+    }
+}

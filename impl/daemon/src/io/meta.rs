@@ -1,0 +1,244 @@
+//! One TCP connection of the meta protocol: a task that moves bytes both ways.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use v6router_core::node::{Backlog, ConnId};
+
+/// Bytes read at once.
+const CHUNK: usize = 16 * 1024;
+/// Bytes that may wait for a peer that does not read before it is given up; ours. Packets stop
+/// being added much earlier (`MaxOutputBufferSize`), so this is a flood of requests.
+const MAX_QUEUED: usize = 8 << 20;
+
+/// What happened on a connection.
+#[derive(Debug)]
+pub(crate) enum MetaEvent {
+    /// Bytes arrived.
+    Bytes(Vec<u8>),
+    /// The peer closed it, it broke, or it did not take what we sent. For the log.
+    Ended(String),
+}
+
+/// Our end of a connection. Dropping it ends the connection at once.
+#[derive(Debug)]
+pub(crate) struct MetaStream {
+    stream: Arc<TcpStream>,
+    queue: mpsc::UnboundedSender<Vec<u8>>,
+    backlog: Arc<Backlog>,
+    task: JoinHandle<()>,
+}
+
+impl MetaStream {
+    /// Starts moving bytes. Writing may stand still for `patience` before the peer is given up.
+    pub(crate) fn start(
+        conn: ConnId,
+        stream: TcpStream,
+        events: mpsc::Sender<(ConnId, MetaEvent)>,
+        patience: Duration,
+    ) -> Self {
+        let stream = Arc::new(stream);
+        let backlog = Arc::new(Backlog::default());
+        let (queue, outgoing) = mpsc::unbounded_channel();
+        let pump = Pump {
+            stream: Arc::clone(&stream),
+            outgoing,
+            backlog: Arc::clone(&backlog),
+            patience,
+        };
+        let task = tokio::spawn(async move {
+            let why = pump.run(conn, &events).await;
+            // Nobody listens any more when the daemon ends.
+            let _ = events.send((conn, MetaEvent::Ended(why))).await;
+        });
+        Self {
+            stream,
+            queue,
+            backlog,
+            task,
+        }
+    }
+
+    /// What waits to be written, shared with the core.
+    pub(crate) fn backlog(&self) -> Arc<Backlog> {
+        Arc::clone(&self.backlog)
+    }
+
+    /// Queues bytes; says `false` if the peer has stopped reading and must be given up.
+    pub(crate) fn send(&self, bytes: Vec<u8>) -> bool {
+        self.backlog.add(bytes.len());
+        // A pump that has ended reports that by itself.
+        let _ = self.queue.send(bytes);
+        self.backlog.bytes() <= MAX_QUEUED
+    }
+
+    /// Stops moving bytes and hands over the open socket.
+    pub(crate) fn park(self) -> Arc<TcpStream> {
+        Arc::clone(&self.stream)
+    }
+
+    /// Writes what is queued as far as it goes without waiting for the peer, then closes.
+    pub(crate) async fn finish(mut self, grace: Duration) {
+        let (closed, _) = mpsc::unbounded_channel();
+        self.queue = closed;
+        // The pump ends by itself once it has written everything.
+        let _ = tokio::time::timeout(grace, &mut self.task).await;
+    }
+}
+
+impl Drop for MetaStream {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+struct Pump {
+    stream: Arc<TcpStream>,
+    outgoing: mpsc::UnboundedReceiver<Vec<u8>>,
+    backlog: Arc<Backlog>,
+    patience: Duration,
+}
+
+impl Pump {
+    /// Moves bytes until something ends it, and says what.
+    async fn run(mut self, conn: ConnId, events: &mpsc::Sender<(ConnId, MetaEvent)>) -> String {
+        let mut buffer = vec![0; CHUNK];
+        let mut pending: Vec<u8> = Vec::new();
+        let mut written = 0;
+        let mut last_progress = Instant::now();
+        loop {
+            let waiting = written < pending.len();
+            tokio::select! {
+                ready = self.stream.readable() => {
+                    let read = ready.and_then(|()| self.stream.try_read(&mut buffer));
+                    match read {
+                        Ok(0) => return "closed by the peer".to_owned(),
+                        Ok(count) => {
+                            let bytes = buffer.get(..count).unwrap_or_default().to_vec();
+                            // A full channel makes the peer wait, not us grow.
+                            if events.send((conn, MetaEvent::Bytes(bytes))).await.is_err() {
+                                return "the daemon ends".to_owned();
+                            }
+                        }
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                        Err(error) => return error.to_string(),
+                    }
+                }
+                more = self.outgoing.recv(), if !waiting => {
+                    let Some(bytes) = more else {
+                        return "closed by us".to_owned();
+                    };
+                    pending = bytes;
+                    // Small requests leave together.
+                    while pending.len() < CHUNK && let Ok(more) = self.outgoing.try_recv() {
+                        pending.extend_from_slice(&more);
+                    }
+                    written = 0;
+                    last_progress = Instant::now();
+                }
+                ready = self.stream.writable(), if waiting => {
+                    let rest = pending.get(written..).unwrap_or_default();
+                    match ready.and_then(|()| self.stream.try_write(rest)) {
+                        Ok(count) => {
+                            written += count;
+                            self.backlog.sub(count);
+                            last_progress = Instant::now();
+                        }
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                        Err(error) => return error.to_string(),
+                    }
+                }
+                () = tokio::time::sleep_until(last_progress + self.patience), if waiting => {
+                    return format!("took none of our bytes for {} s", self.patience.as_secs());
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const CONN: ConnId = ConnId(1);
+
+    async fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let ours = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        (ours, listener.accept().await.unwrap().0)
+    }
+
+    #[tokio::test]
+    async fn bytes_go_both_ways_in_order_and_the_end_is_told() {
+        let (ours, mut theirs) = pair().await;
+        let (tx, mut events) = mpsc::channel(8);
+        let stream = MetaStream::start(CONN, ours, tx, Duration::from_secs(5));
+        for part in ["one ", "two ", "three"] {
+            assert!(stream.send(part.into()));
+        }
+        let mut got = [0; 13];
+        theirs.read_exact(&mut got).await.unwrap();
+        assert_eq!(&got, b"one two three");
+        assert_eq!(stream.backlog().bytes(), 0);
+        theirs.write_all(b"hello").await.unwrap();
+        let Some((CONN, MetaEvent::Bytes(bytes))) = events.recv().await else {
+            panic!()
+        };
+        assert_eq!(bytes, b"hello");
+        drop(theirs);
+        let Some((CONN, MetaEvent::Ended(_))) = events.recv().await else {
+            panic!()
+        };
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_never_reads_is_given_up() {
+        let (ours, _theirs) = pair().await;
+        let (tx, mut events) = mpsc::channel(8);
+        let stream = MetaStream::start(CONN, ours, tx, Duration::from_millis(50));
+        let mut sent = 0;
+        while stream.send(vec![0; 1 << 20]) {
+            sent += 1;
+            assert!(sent < 100, "the queue grows without limit");
+        }
+        let Some((CONN, MetaEvent::Ended(why))) = events.recv().await else {
+            panic!()
+        };
+        assert!(why.starts_with("took none of our bytes"), "{why}");
+    }
+
+    #[tokio::test]
+    async fn a_parked_connection_stays_open_and_silent() {
+        let (ours, mut theirs) = pair().await;
+        let (tx, _events) = mpsc::channel(8);
+        let stream = MetaStream::start(CONN, ours, tx, Duration::from_secs(5));
+        let parked = stream.park();
+        let mut byte = [0];
+        let read = tokio::time::timeout(Duration::from_millis(100), theirs.read(&mut byte)).await;
+        assert!(read.is_err(), "the peer was told something");
+        drop(parked);
+        assert_eq!(theirs.read(&mut byte).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_is_queued_at_the_end_is_still_written() {
+        let (ours, mut theirs) = pair().await;
+        let (tx, _events) = mpsc::channel(8);
+        let stream = MetaStream::start(CONN, ours, tx, Duration::from_secs(5));
+        stream.send(b"farewell".to_vec());
+        stream.finish(Duration::from_secs(1)).await;
+        let mut got = Vec::new();
+        theirs.read_to_end(&mut got).await.unwrap();
+        assert_eq!(got, b"farewell");
+    }
+}

@@ -1,0 +1,9 @@
+//! Sockets, the device and threads. Nothing here decides anything about the mesh.
+
+pub(crate) mod addresses;
+pub(crate) mod admission;
+pub(crate) mod datapath;
+pub(crate) mod device;
+pub(crate) mod dial;
+pub(crate) mod listen;
+pub(crate) mod meta;
