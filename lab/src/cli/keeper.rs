@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use nix::unistd::{Pid, geteuid};
 use serde::{Deserialize, Serialize};
 use v6lab::session;
@@ -36,33 +36,36 @@ impl Note {
         start_time(self.keeper) == Some(self.started)
     }
 
-    /// Writes it; not over another.
+    /// Writes it, whole or not at all, and not over another.
     pub(super) fn write(&self) -> Result<()> {
-        let path = file(&self.name)?;
-        let mut note = OpenOptions::new()
+        let path = file(&self.name);
+        let draft = path.with_extension(format!("draft-{}", self.keeper));
+        let written = OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
-            .open(&path);
-        let text = serde_json::to_vec(self)?;
-        let written = note
-            .as_mut()
-            .map_err(|error| error.kind())
-            .map(|note| note.write_all(&text));
+            .open(&draft)
+            .and_then(|mut file| file.write_all(&serde_json::to_vec(self)?))
+            .and_then(|()| fs::hard_link(&draft, &path));
+        let _ = fs::remove_file(&draft);
         match written {
-            Ok(written) => written.with_context(|| format!("cannot write {}", path.display())),
-            Err(ErrorKind::AlreadyExists) => bail!(
-                "a lab named {:?} is up; `v6lab down {}` ends it",
-                self.name,
-                self.name
-            ),
-            Err(kind) => bail!("cannot write {}: {kind}", path.display()),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(self.already_up()),
+            written => written.with_context(|| format!("cannot write {}", path.display())),
         }
+    }
+
+    /// What to tell somebody who wants its name for another lab.
+    pub(super) fn already_up(&self) -> anyhow::Error {
+        anyhow!(
+            "a lab named {:?} is up; `v6lab down {}` ends it",
+            self.name,
+            self.name
+        )
     }
 
     /// Removes it with the log beside it.
     pub(super) fn remove(name: &str) -> Result<()> {
-        for path in [file(name)?, log_file(name)?] {
+        for path in [file(name), log_file(name)] {
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != ErrorKind::NotFound => {
                     return Err(error).with_context(|| format!("cannot remove {}", path.display()));
@@ -70,38 +73,31 @@ impl Note {
                 _ => {}
             }
         }
+        // The last note takes the directory with it.
+        let _ = fs::remove_dir(directory());
         Ok(())
     }
 
     /// Every note, true or not, by name.
     pub(super) fn all() -> Result<Vec<Self>> {
-        let directory = directory()?;
+        let directory = directory();
+        let entries = match fs::read_dir(&directory) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.with_context(|| format!("cannot read {}", directory.display()))?,
+        };
         let mut notes = Vec::new();
-        for entry in fs::read_dir(&directory)
-            .with_context(|| format!("cannot read {}", directory.display()))?
-        {
+        for entry in entries {
             let path = entry?.path();
             if path
                 .extension()
                 .is_some_and(|extension| extension == "json")
             {
-                // Half written is what a lab killed at birth leaves; it has a name all the same.
-                let note = fs::read(&path)
-                    .ok()
-                    .and_then(|text| serde_json::from_slice(&text).ok());
-                let name = path
-                    .file_stem()
-                    .unwrap_or_default()
-                    .to_string_lossy()
-                    .into_owned();
-                notes.push(note.unwrap_or(Self {
-                    name,
-                    scenario: String::new(),
-                    keeper: 0,
-                    started: 0,
-                    session: 0,
-                    nodes: Vec::new(),
-                }));
+                let text =
+                    fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+                let note: serde_json::Result<Self> = serde_json::from_slice(&text);
+                notes.push(note.with_context(|| {
+                    format!("{} is not a note of this v6lab; remove it", path.display())
+                })?);
             }
         }
         notes.sort_by(|a, b| a.name.cmp(&b.name));
@@ -149,33 +145,38 @@ pub(super) fn roster() -> Result<Roster> {
 }
 
 /// The keeper's own log.
-pub(super) fn log_file(name: &str) -> Result<PathBuf> {
-    Ok(directory()?.join(format!("{name}.log")))
+pub(super) fn log_file(name: &str) -> PathBuf {
+    directory().join(format!("{name}.log"))
 }
 
-fn file(name: &str) -> Result<PathBuf> {
-    Ok(directory()?.join(format!("{name}.json")))
+fn file(name: &str) -> PathBuf {
+    directory().join(format!("{name}.json"))
 }
 
-/// The directory of notes, made if it is not there: nobody else's.
-fn directory() -> Result<PathBuf> {
+/// Where notes are kept.
+fn directory() -> PathBuf {
     let uid = geteuid();
-    let path = match std::env::var_os("XDG_RUNTIME_DIR") {
+    match std::env::var_os("XDG_RUNTIME_DIR") {
         _ if uid.is_root() => PathBuf::from("/run/v6lab"),
         Some(runtime) if Path::new(&runtime).is_dir() => Path::new(&runtime).join("v6lab"),
         _ => PathBuf::from(format!("/tmp/v6lab-{uid}")),
-    };
+    }
+}
+
+/// Makes the directory of notes if it is not there, and makes sure that it is nobody else's.
+pub(super) fn prepare() -> Result<()> {
+    let path = directory();
     let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
     made.with_context(|| format!("cannot create {}", path.display()))?;
     let meta = fs::symlink_metadata(&path)
         .with_context(|| format!("cannot look at {}", path.display()))?;
-    if !meta.is_dir() || meta.uid() != uid.as_raw() || meta.mode() & 0o022 != 0 {
+    if !meta.is_dir() || meta.uid() != geteuid().as_raw() || meta.mode() & 0o022 != 0 {
         bail!(
             "{} is not a directory that only you can write to; remove it",
             path.display()
         );
     }
-    Ok(path)
+    Ok(())
 }
 
 /// When a process started, in clock ticks since boot.

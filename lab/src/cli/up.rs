@@ -58,6 +58,7 @@ impl Up {
             bail!("{name:?} cannot be the name of a lab: letters, digits, '-', '_' and '.' only");
         }
         clear(&name)?;
+        keeper::prepare()?;
         let started = Instant::now();
         let (ear, mouth) = pipe2(OFlag::O_CLOEXEC).context("cannot open a pipe")?;
         // SAFETY: nothing has started a thread yet.
@@ -93,9 +94,7 @@ impl Up {
 /// Makes room for a lab of that name, if what is noted under it is no longer true.
 fn clear(name: &str) -> Result<()> {
     match Note::all()?.iter().find(|note| note.name == name) {
-        Some(note) if note.is_true() => {
-            bail!("a lab named {name:?} is up; `v6lab down {name}` ends it")
-        }
+        Some(note) if note.is_true() => Err(note.already_up()),
         Some(_) => Note::remove(name),
         None => Ok(()),
     }
@@ -146,7 +145,7 @@ fn keep(name: &str, plan: &Plan, mouth: &mut File) -> ! {
 /// Leaves the terminal; what is still said goes to a log.
 fn detach(name: &str) -> Result<()> {
     setsid().context("cannot leave the terminal")?;
-    let path = keeper::log_file(name)?;
+    let path = keeper::log_file(name);
     let log = OpenOptions::new()
         .create(true)
         .append(true)
