@@ -1,0 +1,121 @@
+//! Every variable of tinc 1.0, what this version does with it, and the nearest one to a typing error.
+
+use super::set::ConfigSet;
+use super::values::complaint;
+
+/// What becomes of a variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It has its effect, here or where it is read.
+    Works,
+    /// It is accepted and changes nothing; why.
+    NoEffect(&'static str),
+}
+
+use Fate::{NoEffect, Works};
+
+const LATER: &str = "not carried out by this version; ignored";
+const OF_1_1: &str = "a variable of tinc 1.1; ignored, as tinc 1.0 ignores it";
+
+/// Variables of tinc.conf and of host files (tinc manual, "Main configuration variables" and
+/// "Host configuration variables").
+#[rustfmt::skip]
+const VARIABLES: &[(&str, Fate)] = &[
+    ("Address", Works), ("AddressFamily", Works), ("BindToAddress", Works),
+    ("BindToInterface", Works), ("Broadcast", Works), ("Cipher", Works), ("ClampMSS", Works),
+    ("Compression", Works), ("ConnectTo", Works), ("DecrementTTL", Works), ("Device", Works),
+    ("DeviceType", Works), ("Digest", Works), ("DirectOnly", Works), ("Forwarding", Works),
+    ("GraphDumpFile", NoEffect(LATER)), ("Hostnames", NoEffect(LATER)),
+    ("IffOneQueue", NoEffect("without effect since Linux 3.8")), ("IndirectData", Works),
+    ("Interface", Works), ("KeyExpire", Works), ("LocalDiscovery", Works), ("MACExpire", Works),
+    ("MACLength", Works), ("MaxOutputBufferSize", Works), ("MaxTimeout", Works),
+    ("MinTimeout", Works), ("Mode", Works), ("Name", Works), ("PingInterval", Works),
+    ("PingTimeout", Works), ("PMTU", Works), ("PMTUDiscovery", Works), ("Port", Works),
+    ("PriorityInheritance", Works), ("PrivateKey", Works), ("PrivateKeyFile", Works),
+    ("ProcessPriority", Works), ("Proxy", Works), ("PublicKey", Works), ("PublicKeyFile", Works),
+    ("ReplayWindow", Works), ("ScriptsInterpreter", Works), ("StrictSubnets", Works),
+    ("Subnet", Works), ("TCPOnly", Works), ("TunnelServer", Works), ("UDPRcvBuf", Works),
+    ("UDPSndBuf", Works), ("Weight", Works),
+    ("AutoConnect", NoEffect(OF_1_1)), ("BroadcastSubnet", NoEffect(OF_1_1)),
+    ("DeviceStandby", NoEffect(OF_1_1)), ("Ed25519PrivateKeyFile", NoEffect(OF_1_1)),
+    ("Ed25519PublicKey", NoEffect(OF_1_1)), ("ExperimentalProtocol", NoEffect(OF_1_1)),
+    ("InvitationExpire", NoEffect(OF_1_1)),
+    ("ListenAddress", NoEffect("a variable of tinc 1.1; tinc 1.0 has BindToAddress")),
+    ("LocalDiscoveryAddress", NoEffect(OF_1_1)), ("LogLevel", NoEffect(OF_1_1)),
+    ("MaxConnectionBurst", NoEffect(OF_1_1)), ("Sandbox", NoEffect(OF_1_1)),
+    ("UPnP", NoEffect(OF_1_1)),
+];
+
+/// One line for every entry that will not do what its author expects.
+pub(crate) fn remarks(set: &ConfigSet) -> Vec<String> {
+    set.iter()
+        .filter_map(|entry| {
+            let known = VARIABLES
+                .iter()
+                .find(|(name, _)| name.eq_ignore_ascii_case(&entry.key));
+            match known {
+                Some((_, Works)) => None,
+                Some((_, NoEffect(why))) => Some(complaint(entry, why)),
+                None => Some(match nearest(&entry.key) {
+                    Some(name) => complaint(entry, format_args!("unknown variable; {name}?")),
+                    None => complaint(entry, "unknown variable"),
+                }),
+            }
+        })
+        .collect()
+}
+
+/// The variable that differs from `key` by at most a third of its letters.
+fn nearest(key: &str) -> Option<&'static str> {
+    let key = key.to_ascii_lowercase();
+    VARIABLES
+        .iter()
+        .map(|(name, _)| (distance(&key, &name.to_ascii_lowercase()), *name))
+        .min()
+        .filter(|(distance, name)| *distance <= name.len().div_ceil(3))
+        .map(|(_, name)| name)
+}
+
+/// Edit distance: insertions, deletions and replacements.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut left = i + 1;
+        let mut diagonal = std::mem::replace(&mut row[0], left);
+        for (j, to) in b.iter().enumerate() {
+            let above = row[j + 1];
+            left = (above + 1)
+                .min(left + 1)
+                .min(diagonal + usize::from(from != *to));
+            diagonal = std::mem::replace(&mut row[j + 1], left);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typing_error_is_answered_with_the_nearest_variable() {
+        assert_eq!(nearest("ConectTo"), Some("ConnectTo"));
+        assert_eq!(nearest("subnets"), Some("Subnet"));
+        assert_eq!(nearest("xyzzy"), None);
+        assert_eq!(distance("kitten", "sitting"), 3);
+    }
+
+    #[test]
+    fn only_what_has_no_effect_is_remarked_on() {
+        let set = ConfigSet::from_text("name = x\nPortt = 1\nUPnP = yes\nfoobarbaz = 1\n");
+        assert_eq!(
+            remarks(&set),
+            [
+                "tinc.conf line 2: Portt = 1: unknown variable; Port?".to_owned(),
+                format!("tinc.conf line 3: UPnP = yes: {OF_1_1}"),
+                "tinc.conf line 4: foobarbaz = 1: unknown variable".to_owned(),
+            ]
+        );
+    }
+}

@@ -1,0 +1,24 @@
+//! tinc's configuration: `tinc.conf`, `conf.d/*.conf`, `hosts/NAME` and `-o`, read into types.
+//!
+//! Every value remembers the file and line it came from, so that each complaint is one line that
+//! says where, what was found and what would be right. Nothing here knows a running daemon.
+
+mod host;
+mod known;
+mod layout;
+mod name;
+mod numbers;
+mod packet;
+mod refusals;
+mod server;
+mod set;
+mod syntax;
+mod values;
+
+pub(crate) use host::{Address, HostError, HostFile};
+pub(crate) use layout::{Layout, NetnameError};
+pub(crate) use name::own_name;
+pub(crate) use server::{BindTo, Family, Listen, ServerConfig, connect_to};
+pub(crate) use set::ConfigSet;
+pub(crate) use syntax::{FileError, NoValue, Override, describe};
+pub(crate) use values::{Reader, leading_integer};

@@ -1,0 +1,392 @@
+//! Our own configuration as types: all the daemon has to know before it starts.
+
+use std::path::PathBuf;
+
+use v6router_core::addr::Port;
+use v6router_core::constants::DEFAULT_PORT;
+use v6router_core::crypto::algorithm::PacketSpec;
+use v6router_core::dataplane::Mode;
+use v6router_core::name::NodeName;
+use v6router_core::options::Options;
+use v6router_core::subnet::Subnet;
+
+use super::known;
+use super::layout::Layout;
+use super::name::{OwnNameError, own_name, rule};
+use super::numbers::Numbers;
+use super::packet::packet_spec;
+use super::refusals;
+use super::set::ConfigSet;
+use super::syntax::{Assignment, Override};
+use super::values::{BadValue, Reader};
+
+/// Our own configuration.
+#[derive(Debug)]
+pub(crate) struct ServerConfig {
+    pub(crate) name: NodeName,
+    pub(crate) mode: Mode,
+    pub(crate) numbers: Numbers,
+    pub(crate) subnets: Vec<Subnet>,
+    pub(crate) connect_to: Vec<NodeName>,
+    pub(crate) packet: PacketSpec,
+    pub(crate) options: Options,
+    /// Frames between two other nodes are passed on.
+    pub(crate) relays: bool,
+    /// Broadcasts are passed on.
+    pub(crate) broadcast: bool,
+    pub(crate) private_key: PathBuf,
+    pub(crate) listen: Listen,
+    /// The name our interface shall have; `None` leaves it to the kernel.
+    pub(crate) interface: Option<String>,
+    pub(crate) scripts_interpreter: Option<String>,
+    /// `nice` value, if asked for.
+    pub(crate) nice: Option<i32>,
+    /// What is wrong without stopping the start, one line each.
+    pub(crate) complaints: Vec<String>,
+}
+
+/// Where to listen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Listen {
+    /// `Port` as written, if written.
+    pub(crate) port: Option<Port>,
+    pub(crate) family: Family,
+    /// `BindToAddress`; none means everywhere.
+    pub(crate) bind_to: Vec<BindTo>,
+    /// `BindToInterface`.
+    pub(crate) interface: Option<String>,
+}
+
+/// `AddressFamily`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Family {
+    /// Both.
+    Any,
+    /// IPv4 only.
+    V4,
+    /// IPv6 only.
+    V6,
+}
+
+/// One `BindToAddress`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BindTo {
+    /// `None`: any address.
+    pub(crate) host: Option<String>,
+    /// `None`: that of `Port`.
+    pub(crate) port: Option<Port>,
+}
+
+/// Why the daemon cannot start with this configuration.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServerError {
+    /// No usable name.
+    #[error(transparent)]
+    Name(#[from] OwnNameError),
+    /// A value that cannot be used.
+    #[error(transparent)]
+    Bad(#[from] BadValue),
+    /// A variable that has to be there.
+    #[error("{0}")]
+    Missing(String),
+}
+
+impl ServerConfig {
+    /// Reads everything from our own set; our host file counts at its end if it can be read.
+    ///
+    /// # Errors
+    /// At the first value with which the daemon cannot or must not start.
+    pub(crate) fn read(
+        mut set: ConfigSet,
+        layout: &Layout,
+        overrides: &[Override],
+    ) -> Result<Self, ServerError> {
+        let name = own_name(&set, &layout.tinc_conf().display().to_string())?;
+        let mut complaints = Vec::new();
+        match ConfigSet::host(layout, &name, overrides) {
+            Ok(host) => set.append(host),
+            Err(error) => complaints.push(error.to_string()),
+        }
+        complaints.extend(known::remarks(&set));
+        let mut reader = Reader::new(&set);
+        let mut config = Self::typed(name, layout, &mut reader)?;
+        complaints.extend(reader.into_complaints());
+        config.complaints = complaints;
+        Ok(config)
+    }
+
+    fn typed(name: NodeName, layout: &Layout, r: &mut Reader<'_>) -> Result<Self, ServerError> {
+        let mode = refusals::mode(r, layout)?;
+        refusals::check(r)?;
+        let text = |r: &Reader<'_>, key| r.text(key).map(|entry| entry.value.clone());
+        Ok(Self {
+            connect_to: connect_to(&name, r),
+            name,
+            mode,
+            numbers: Numbers::read(r)?,
+            subnets: subnets(r)?,
+            packet: packet_spec(r)?,
+            options: options(r),
+            relays: r
+                .one_of("Forwarding", &[("internal", true), ("off", false)])?
+                .unwrap_or(true),
+            broadcast: broadcast(r)?,
+            private_key: text(r, "PrivateKeyFile")
+                .map_or_else(|| layout.private_key(), PathBuf::from),
+            listen: Listen::read(r)?,
+            interface: interface(r, layout)?,
+            scripts_interpreter: text(r, "ScriptsInterpreter"),
+            nice: r.one_of(
+                "ProcessPriority",
+                &[("low", 10), ("normal", 0), ("high", -10)],
+            )?,
+            complaints: Vec::new(),
+        })
+    }
+}
+
+impl Listen {
+    fn read(r: &Reader<'_>) -> Result<Self, BadValue> {
+        const FAMILIES: [(&str, Family); 3] = [
+            ("any", Family::Any),
+            ("ipv4", Family::V4),
+            ("ipv6", Family::V6),
+        ];
+        let bind_to = r.all("BindToAddress").map(|entry| {
+            let mut words = entry.value.split_whitespace();
+            Ok(BindTo {
+                host: words.next().filter(|host| *host != "*").map(str::to_owned),
+                port: words.next().map(|text| port(entry, text)).transpose()?,
+            })
+        });
+        Ok(Self {
+            port: r
+                .text("Port")
+                .map(|entry| port(entry, &entry.value))
+                .transpose()?,
+            family: r.one_of("AddressFamily", &FAMILIES)?.unwrap_or(Family::Any),
+            bind_to: bind_to.collect::<Result<_, _>>()?,
+            interface: r.text("BindToInterface").map(|entry| entry.value.clone()),
+        })
+    }
+}
+
+/// The nodes of `ConnectTo`, in order, each once.
+pub(crate) fn connect_to(own: &NodeName, r: &mut Reader<'_>) -> Vec<NodeName> {
+    let mut names = Vec::new();
+    for entry in r.all("ConnectTo") {
+        match entry.value.parse::<NodeName>() {
+            Ok(name) if name == *own => r.complain(entry, "that is ourselves; skipped"),
+            Ok(name) if names.contains(&name) => {}
+            Ok(name) => names.push(name),
+            Err(error) => r.complain(
+                entry,
+                format_args!("{}; skipped", rule(&entry.value, error)),
+            ),
+        }
+    }
+    names
+}
+
+/// A port from the word `text` of `entry`.
+pub(super) fn port(entry: &Assignment, text: &str) -> Result<Port, BadValue> {
+    match text.parse() {
+        // A number out of range is no service name either.
+        Ok(Port::Opaque(text)) if !text.contains(|c: char| c.is_ascii_alphabetic()) => None,
+        Ok(port) => Some(port),
+        Err(_) => None,
+    }
+    .ok_or_else(|| {
+        let want = format!("expected a port number or a service name; usual is {DEFAULT_PORT}");
+        BadValue::new(entry, want)
+    })
+}
+
+fn subnets(r: &Reader<'_>) -> Result<Vec<Subnet>, BadValue> {
+    r.all("Subnet")
+        .map(|entry| {
+            Subnet::parse_config(&entry.value)
+                .map_err(|error| BadValue::new(entry, error.to_string()))
+        })
+        .collect()
+}
+
+fn broadcast(r: &mut Reader<'_>) -> Result<bool, BadValue> {
+    const WORDS: [(&str, bool); 4] = [
+        ("no", false),
+        ("yes", true),
+        ("mst", true),
+        ("direct", true),
+    ];
+    let broadcast = r.one_of("Broadcast", &WORDS)?;
+    if let Some(entry) = r.text("Broadcast")
+        && entry.value.eq_ignore_ascii_case("direct")
+    {
+        r.complain(
+            entry,
+            "not carried out by this version; broadcasts follow the tree (mst)",
+        );
+    }
+    Ok(broadcast.unwrap_or(true))
+}
+
+fn options(r: &mut Reader<'_>) -> Options {
+    let tcp_only = r.yes_no("TCPOnly") == Some(true);
+    let indirect = r.yes_no("IndirectData") == Some(true);
+    let discovery = r.yes_no("PMTUDiscovery").unwrap_or(!tcp_only);
+    let clamp = r.yes_no("ClampMSS").unwrap_or(true);
+    [
+        (tcp_only, Options::TCP_ONLY),
+        (indirect || tcp_only, Options::INDIRECT),
+        (discovery && !tcp_only, Options::PMTU_DISCOVERY),
+        (clamp, Options::CLAMP_MSS),
+    ]
+    .into_iter()
+    .filter(|(wanted, _)| *wanted)
+    .fold(Options::NONE, |all, (_, option)| all.with(option))
+}
+
+/// `Interface`, else the netname where it can be an interface's name, else the kernel's choice.
+fn interface(r: &Reader<'_>, layout: &Layout) -> Result<Option<String>, BadValue> {
+    match r.text("Interface") {
+        Some(entry) if is_interface_name(&entry.value) => Ok(Some(entry.value.clone())),
+        Some(entry) => Err(BadValue::new(
+            entry,
+            format!("an interface name has 1 to {MAX_INTERFACE_NAME} characters and none of / : %"),
+        )),
+        None => Ok(layout
+            .netname()
+            .filter(|net| is_interface_name(net))
+            .map(str::to_owned)),
+    }
+}
+
+/// Linux: `IFNAMSIZ` without its NUL.
+const MAX_INTERFACE_NAME: usize = 15;
+
+fn is_interface_name(name: &str) -> bool {
+    !matches!(name, "" | "." | "..")
+        && name.len() <= MAX_INTERFACE_NAME
+        && name
+            .chars()
+            .all(|c| c.is_ascii_graphic() && !matches!(c, '/' | ':' | '%'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TempDir;
+
+    fn read(text: &str, host: &str) -> Result<ServerConfig, ServerError> {
+        let dir = TempDir::new();
+        dir.write("hosts/node_one", host);
+        let text = format!("Name = node_one\nMode = switch\n{text}");
+        ServerConfig::read(ConfigSet::from_text(&text), &dir.layout(), &[])
+    }
+
+    fn good(text: &str, host: &str) -> ServerConfig {
+        read(text, host).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[test]
+    fn a_minimal_configuration_has_tincs_defaults() {
+        let config = good("", "");
+        assert_eq!(
+            config.options,
+            Options::PMTU_DISCOVERY.with(Options::CLAMP_MSS)
+        );
+        assert!(config.relays && config.broadcast);
+        assert_eq!(config.listen.port, None);
+        assert_eq!(config.complaints, Vec::<String>::new());
+    }
+
+    #[test]
+    fn our_host_file_counts_after_tinc_conf() {
+        let config = good("Port = 1655\n", "Port = 1656\nSubnet = 10.0.0.0/8\n");
+        assert_eq!(config.listen.port, Some(1655.into()));
+        assert_eq!(config.subnets, ["10.0.0.0/8".parse().unwrap()]);
+    }
+
+    #[test]
+    fn a_broken_host_file_of_ours_is_a_complaint_not_the_end() {
+        let config = good("", "Port\n");
+        assert_eq!(config.complaints.len(), 1);
+        assert!(config.complaints[0].contains("No value for variable `Port'"));
+    }
+
+    #[test]
+    fn tcp_only_means_indirect_and_no_discovery() {
+        let options = good("TCPOnly = yes\nPMTUDiscovery = yes\nClampMSS = no\n", "").options;
+        assert_eq!(options, Options::TCP_ONLY.with(Options::INDIRECT));
+    }
+
+    #[test]
+    fn an_invalid_connect_to_is_skipped_and_explained() {
+        let config = good(
+            "ConnectTo = node-two\nConnectTo = node_two\nConnectTo = node_one\n",
+            "",
+        );
+        assert_eq!(config.connect_to, ["node_two".parse().unwrap()]);
+        assert_eq!(config.complaints.len(), 2);
+        assert!(config.complaints[0].contains("node_two would do"));
+    }
+
+    #[test]
+    fn what_cannot_be_used_ends_the_start_with_its_place() {
+        for bad in [
+            "Subnet = 10.0.0.1/8",
+            "Port = 70000",
+            "Cipher = rot13",
+            "Digest = crc",
+            "MACLength = 99",
+            "Compression = 12",
+            "Interface = a/b",
+            "AddressFamily = ipx",
+            "Broadcast = all",
+            "ProcessPriority = best",
+        ] {
+            let error = read(&format!("{bad}\n"), "").err();
+            let text = error
+                .unwrap_or_else(|| panic!("{bad} was accepted"))
+                .to_string();
+            assert!(
+                text.starts_with(&format!("tinc.conf line 3: {bad}: ")),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_netname_names_the_interface_if_it_can() {
+        let dir = TempDir::new();
+        for (net, interface, expected) in [
+            (Some("vpn"), "", Some("vpn")),
+            (Some("vpn"), "Interface = tap7\n", Some("tap7")),
+            (Some("a_name_longer_than_linux_allows"), "", None),
+            (None, "", None),
+        ] {
+            let base = Some(dir.path().to_owned());
+            let layout = Layout::new(net.map(str::to_owned), base, None, None).unwrap();
+            let set = ConfigSet::from_text(interface);
+            let got = super::interface(&Reader::new(&set), &layout).unwrap();
+            assert_eq!(got.as_deref(), expected);
+        }
+    }
+
+    #[test]
+    fn an_address_to_bind_may_have_its_own_port() {
+        let listen = good(
+            "BindToAddress = 192.0.2.1 1655\nBindToAddress = * 700\n",
+            "",
+        )
+        .listen;
+        let bind = |host: Option<&str>, port: u16| BindTo {
+            host: host.map(str::to_owned),
+            port: Some(port.into()),
+        };
+        assert_eq!(
+            listen.bind_to,
+            [bind(Some("192.0.2.1"), 1655), bind(None, 700)]
+        );
+    }
+}
