@@ -1,0 +1,207 @@
+//! The control loop: await one thing, feed it to the core, do what the core wants.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::bail;
+use rand::rngs::ThreadRng;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tracing::{debug, info, warn};
+use v6router_core::node::{ConnId, Input, Node, Order};
+use v6router_core::subnet::Mac;
+
+use super::streams::{DialResult, Dialling, Stream};
+use crate::cli::Invocation;
+use crate::config::ServerConfig;
+use crate::io::admission::{Admission, Tarpit};
+use crate::io::datapath::{Datapath, Reports};
+use crate::io::device::Device;
+use crate::io::meta::MetaEvent;
+use crate::logging::{LIST, Log};
+use crate::scripts::{Runner, Scripts};
+use crate::signals::{Caught, Signals};
+
+/// How long the stop waits for scripts; ours. tincd waits for ever.
+const SCRIPTS_GRACE: Duration = Duration::from_secs(60);
+/// Reports of the packet threads taken at once.
+const REPORTS_AT_ONCE: usize = 256;
+
+/// What does not change while the daemon runs.
+#[derive(Debug)]
+pub(super) struct Setup {
+    pub(super) invocation: Invocation,
+    pub(super) config: ServerConfig,
+    /// Of our device.
+    pub(super) mac: Mac,
+}
+
+/// The daemon at work.
+pub(super) struct Daemon {
+    pub(super) setup: Setup,
+    pub(super) log: Log,
+    pub(super) node: Node,
+    pub(super) rng: ThreadRng,
+    pub(super) device: Arc<Device>,
+    pub(super) datapath: Datapath,
+    pub(super) reports: Reports,
+    pub(super) runner: Runner,
+    pub(super) streams: HashMap<ConnId, Stream>,
+    pub(super) next_conn: u64,
+    pub(super) admission: Admission,
+    pub(super) tarpit: Tarpit<Arc<TcpStream>>,
+    pub(super) dialling: Dialling,
+    pub(super) channels: Channels,
+    pub(super) acceptors: Vec<JoinHandle<()>>,
+    /// Start or last HUP: host files changed since then are news.
+    pub(super) read_at: SystemTime,
+}
+
+/// Where the loop hears from its tasks, and what new tasks are given to speak.
+#[derive(Debug)]
+pub(super) struct Channels {
+    pub(super) meta: mpsc::Sender<(ConnId, MetaEvent)>,
+    pub(super) from_meta: mpsc::Receiver<(ConnId, MetaEvent)>,
+    pub(super) from_dials: mpsc::Receiver<DialResult>,
+    pub(super) from_acceptors: mpsc::Receiver<(TcpStream, SocketAddr)>,
+}
+
+impl Daemon {
+    /// The configuration directory has become the root directory.
+    pub(super) fn root_changed(&mut self, scripts: Scripts) {
+        self.setup.invocation.layout.root_changed();
+        self.runner = Runner::start(scripts);
+    }
+
+    /// Runs until a signal says stop.
+    ///
+    /// # Errors
+    /// If the packet path broke; the stop is then as orderly as after a signal.
+    pub(super) async fn serve(&mut self, signals: &mut Signals) -> anyhow::Result<()> {
+        loop {
+            let deadline = self.node.deadline();
+            let due = deadline.map_or_else(far_future, tokio::time::Instant::from_std);
+            tokio::select! {
+                caught = signals.next() => {
+                    if let Caught::Stop(name) = caught {
+                        info!("Got {name} signal");
+                        return Ok(());
+                    }
+                    self.obey(caught);
+                }
+                Some((conn, event)) = self.channels.from_meta.recv() => self.heard(conn, event),
+                Some((stream, peer)) = self.channels.from_acceptors.recv() => self.accepted(stream, peer),
+                Some(result) = self.channels.from_dials.recv() => self.dialled(result),
+                Some(up) = self.reports.up.recv() => {
+                    self.feed(Input::Up(up));
+                    for _ in 0..REPORTS_AT_ONCE {
+                        let Ok(up) = self.reports.up.try_recv() else { break };
+                        self.feed(Input::Up(up));
+                    }
+                }
+                Some(why) = self.reports.broken.recv() => bail!("The packet path broke: {why}"),
+                () = tokio::time::sleep_until(due), if deadline.is_some() => self.feed(Input::Timer),
+            }
+            self.carry_out();
+        }
+    }
+
+    /// Closes everything in tincd's order. `tinc-down` is left to the caller.
+    pub(super) async fn stop(mut self, signals: &mut Signals) {
+        for task in self.acceptors.drain(..) {
+            task.abort();
+        }
+        self.feed(Input::Order(Order::Shutdown));
+        self.carry_out();
+        tokio::select! {
+            () = self.runner.idle() => {}
+            () = tokio::time::sleep(SCRIPTS_GRACE) => warn!("A script does not end; it is left behind"),
+            name = signals.stop() => warn!("Got {name} signal again, not waiting for scripts"),
+        }
+        self.list_traffic();
+    }
+
+    /// Hands one input to the core.
+    pub(super) fn feed(&mut self, input: Input<'_>) {
+        self.node.handle(input, Instant::now(), &mut self.rng);
+    }
+
+    fn heard(&mut self, conn: ConnId, event: MetaEvent) {
+        // What a connection still had to say when we closed it does not matter.
+        if !self.streams.contains_key(&conn) {
+            return;
+        }
+        match event {
+            MetaEvent::Bytes(bytes) => self.feed(Input::Meta {
+                conn,
+                bytes: &bytes,
+            }),
+            MetaEvent::Ended(why) => {
+                debug!(%conn, "connection ended: {why}");
+                self.forget(conn);
+                self.feed(Input::Closed { conn });
+            }
+        }
+    }
+
+    fn obey(&mut self, caught: Caught) {
+        match caught {
+            // The caller's.
+            Caught::Stop(_) => {}
+            Caught::ToggleDebug => {
+                info!("Got INT signal");
+                match self.log.toggle_all() {
+                    (level, Some(before)) => info!(
+                        "Temporarily setting debug level to {level}.  \
+                         Kill me with SIGINT again to go back to level {before}."
+                    ),
+                    (level, None) => info!("Reverting to old debug level ({level})"),
+                }
+            }
+            Caught::Reload => {
+                info!("Got HUP signal");
+                self.reload();
+            }
+            Caught::Hurry => {
+                info!("Got ALRM signal");
+                self.feed(Input::Order(Order::RetryNow));
+            }
+            Caught::ListConnections => list(self.node.dump_connections()),
+            Caught::ListAll => {
+                self.list_traffic();
+                list(self.node.dump_mesh());
+            }
+            Caught::Purge => {
+                info!("Purging unreachable nodes");
+                self.feed(Input::Order(Order::Purge));
+            }
+        }
+    }
+
+    fn list_traffic(&self) {
+        let shared = self.datapath.shared();
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        list(vec![
+            format!(
+                "Statistics for Linux tun/tap device (tap mode) {}:",
+                self.device.name()
+            ),
+            format!(" total bytes in:  {:>10}", count(&shared.device_in)),
+            format!(" total bytes out: {:>10}", count(&shared.device_out)),
+        ]);
+    }
+}
+
+fn list(lines: Vec<String>) {
+    for line in lines {
+        info!(target: LIST, "{line}");
+    }
+}
+
+fn far_future() -> tokio::time::Instant {
+    tokio::time::Instant::now() + Duration::from_secs(86_400)
+}

@@ -1,0 +1,192 @@
+//! From the command line to a running daemon and back: the order of things at start and stop.
+//!
+//! As in tincd: read the configuration, take the pid file, detach, open the device, run
+//! `tinc-up`, open the sockets, run our own `subnet-up`, say "Ready", drop privileges, serve.
+//! At the end: connections with their scripts, sockets, `tinc-down`, device, pid file.
+
+mod daemon;
+mod outputs;
+mod reload;
+mod start;
+mod streams;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use tracing::{error, info, warn};
+use v6router_core::crypto::rsa::PrivateKey;
+
+use crate::cli::{Invocation, unreadable};
+use crate::config::{ConfigSet, ServerConfig, describe};
+use crate::io::device::{CLONE_DEVICE, Device, device_mac};
+use crate::keys;
+use crate::logging::Log;
+use crate::pidfile::PidFile;
+use crate::privilege;
+use crate::scripts::Scripts;
+use crate::signals::Signals;
+use daemon::{Daemon, Setup};
+
+/// Runs the daemon until it is told to stop.
+pub(crate) fn run(invocation: Invocation) -> ExitCode {
+    let layout = &invocation.layout;
+    let log = match Log::start(layout.ident(), invocation.debug, layout.logfile()) {
+        Ok(log) => log,
+        Err(error) => {
+            let path = layout.logfile().unwrap_or_else(|| layout.confbase());
+            eprintln!(
+                "Cannot write log file {}: {}",
+                path.display(),
+                describe(&error)
+            );
+            return ExitCode::FAILURE;
+        }
+    };
+    let set = match ConfigSet::server(layout, &invocation.overrides) {
+        Ok(set) => set,
+        Err(error) => {
+            for line in unreadable(layout, &error) {
+                error!("{line}");
+            }
+            return ExitCode::FAILURE;
+        }
+    };
+    // Removed when this function ends.
+    let pidfile = match PidFile::take(layout.pidfile(), layout.netname()) {
+        Ok(pidfile) => pidfile,
+        Err(error) => {
+            error!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    if let Err(error) = settle(&invocation, &log, &pidfile) {
+        error!("{error:#}");
+        return ExitCode::FAILURE;
+    }
+    info!(
+        "v6router {} (tincd) starting, debug level {}",
+        env!("CARGO_PKG_VERSION"),
+        invocation.debug
+    );
+    let outcome = serve(invocation, log, set);
+    if let Err(error) = &outcome {
+        error!("{error:#}");
+    }
+    info!("Terminating");
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Detaches if that is wanted. Nothing may have made a thread before.
+fn settle(invocation: &Invocation, log: &Log, pidfile: &PidFile) -> anyhow::Result<()> {
+    if invocation.detach {
+        // The parent ends here, with status 0: whether the set-up succeeds is in the log.
+        nix::unistd::daemon(false, false).context("Couldn't detach from the terminal")?;
+        log.settle(true).context("Couldn't open syslog")?;
+        pidfile.rewrite()?;
+    } else {
+        log.settle(false)?;
+    }
+    if invocation.mlock {
+        privilege::lock_memory()?;
+    }
+    Ok(())
+}
+
+fn serve(invocation: Invocation, log: Log, set: ConfigSet) -> anyhow::Result<()> {
+    let Invocation {
+        layout, overrides, ..
+    } = &invocation;
+    let config = ServerConfig::read(set, layout, overrides)?;
+    for complaint in &config.complaints {
+        warn!("{complaint}");
+    }
+    let private_key = keys::read_private(&config.private_key)?;
+    if private_key.exposed {
+        warn!(
+            "insecure file permissions for RSA private key file `{}': \
+             others can read it; try chmod 600",
+            config.private_key.display()
+        );
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        // Threads for name resolution only.
+        .max_blocking_threads(4)
+        .build()
+        .context("Couldn't start the event loop")?;
+    let outcome = runtime.block_on(live(invocation, log, config, private_key.key));
+    // A name that is still being looked up must not delay the end.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// The life of the daemon within its event loop.
+async fn live(
+    invocation: Invocation,
+    log: Log,
+    config: ServerConfig,
+    private_key: PrivateKey,
+) -> anyhow::Result<()> {
+    let mut signals = Signals::take().context("Couldn't take over signals")?;
+    let mac = device_mac(invocation.layout.netname(), &config.name);
+    let device = Arc::new(Device::open(config.interface.as_deref(), mac)?);
+    info!(
+        "{CLONE_DEVICE} is a Linux tun/tap device (tap mode), interface {}",
+        device.name()
+    );
+    let mut scripts = Scripts {
+        confbase: invocation.layout.confbase().to_owned(),
+        interpreter: config.scripts_interpreter.clone(),
+        netname: invocation.layout.netname().unwrap_or_default().to_owned(),
+        name: config.name.clone(),
+        device: CLONE_DEVICE.to_owned(),
+        interface: device.name().to_owned(),
+    };
+    let outcome = tokio::select! {
+        () = scripts.tinc_up() => {
+            let setup = Setup { invocation, config, mac };
+            work(setup, log, private_key, &device, &mut scripts, &mut signals).await
+        }
+        name = signals.stop() => {
+            info!("Got {name} signal");
+            Ok(())
+        }
+    };
+    scripts.tinc_down().await;
+    outcome
+}
+
+/// What lies between `tinc-up` and `tinc-down`.
+async fn work(
+    setup: Setup,
+    log: Log,
+    private_key: PrivateKey,
+    device: &Arc<Device>,
+    scripts: &mut Scripts,
+    signals: &mut Signals,
+) -> anyhow::Result<()> {
+    let nice = setup.config.nice;
+    let user = setup.invocation.user.clone();
+    let root = setup
+        .invocation
+        .chroot
+        .then(|| setup.invocation.layout.confbase().to_owned());
+    let mut daemon = Daemon::start(setup, log, private_key, device, scripts.clone()).await?;
+    info!("Ready");
+    if let Some(nice) = nice {
+        privilege::set_nice(nice)?;
+    }
+    privilege::drop_to(user.as_deref(), root.as_deref())?;
+    if root.is_some() {
+        scripts.confbase = Path::new("/").to_owned();
+        daemon.root_changed(scripts.clone());
+    }
+    let outcome = daemon.serve(signals).await;
+    daemon.stop(signals).await;
+    outcome
+}

@@ -1,0 +1,138 @@
+//! What the core wants done.
+
+use std::time::{Duration, Instant};
+
+use tracing::warn;
+use v6router_core::name::NodeName;
+use v6router_core::node::{Closing, ConnId, Input, Output};
+
+use super::daemon::Daemon;
+use super::streams::DialResult;
+use crate::config::{HostError, HostFile};
+use crate::io::addresses;
+use crate::io::dial::dial;
+
+/// How long a connection that we close may take to accept our last words; ours.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+impl Daemon {
+    /// Does all that the core wants, in order.
+    pub(super) fn carry_out(&mut self) {
+        while let Some(output) = self.node.poll_output() {
+            match output {
+                Output::Send { conn, bytes } => self.send(conn, bytes),
+                Output::Close { conn, how } => self.close(conn, how),
+                Output::LoadHost { conn, name } => self.load_host(conn, name),
+                Output::Dial { node } => self.dial(node),
+                Output::CancelDial { node } => {
+                    if let Some(attempt) = self.dialling.attempts.remove(&node) {
+                        attempt.abort();
+                    }
+                }
+                Output::Script(call) => self.runner.call(call),
+                Output::Device(frame) => self.datapath.shared().to_device(&frame),
+                Output::Datagram(datagram) => {
+                    if self.datapath.shared().send(datagram.path, &datagram.bytes) {
+                        self.feed(Input::Up(datagram.too_big));
+                    }
+                }
+                Output::Announce => self.announce(),
+                Output::Publish(picture) => self.datapath.shared().publish(picture),
+            }
+        }
+    }
+
+    fn send(&mut self, conn: ConnId, bytes: Vec<u8>) {
+        let Some(stream) = self.streams.get(&conn) else {
+            return;
+        };
+        if !stream.meta.send(bytes) {
+            warn!(%conn, "the peer does not read what we send, the connection is given up");
+            self.forget(conn);
+            self.feed(Input::Closed { conn });
+        }
+    }
+
+    fn close(&mut self, conn: ConnId, how: Closing) {
+        let Some(stream) = self.forget(conn) else {
+            return;
+        };
+        match how {
+            Closing::Now => {
+                tokio::spawn(stream.meta.finish(FAREWELL));
+            }
+            Closing::Tarpit => self.tarpit.park(stream.meta.park()),
+        }
+    }
+
+    fn load_host(&mut self, conn: ConnId, name: NodeName) {
+        let host = match self.host_file(&name) {
+            Ok(host) => Some(Box::new(host.config)),
+            Err(error) => {
+                warn!("Refusing {name}: {error}");
+                None
+            }
+        };
+        if let Some(stream) = self.streams.get_mut(&conn) {
+            stream.node = Some(name);
+        }
+        self.feed(Input::HostLoaded { conn, host });
+    }
+
+    fn host_file(&self, name: &NodeName) -> Result<HostFile, HostError> {
+        let invocation = &self.setup.invocation;
+        let host = HostFile::read(&invocation.layout, name, &invocation.overrides)?;
+        for complaint in &host.complaints {
+            warn!("{complaint}");
+        }
+        Ok(host)
+    }
+
+    fn dial(&mut self, node: NodeName) {
+        let addresses = match self.host_file(&node) {
+            Ok(host) if host.addresses.is_empty() => {
+                let path = self.setup.invocation.layout.host(&node);
+                warn!("Cannot reach {node}: {} has no Address", path.display());
+                Vec::new()
+            }
+            Ok(host) => host.addresses,
+            Err(error) => {
+                warn!("Cannot reach {node}: {error}");
+                Vec::new()
+            }
+        };
+        let started = Instant::now();
+        let setup = self.dialling.setup.clone();
+        let doubtful = self.dialling.doubtful.remove(&node).unwrap_or_default();
+        self.dialling
+            .doubtful
+            .insert(node.clone(), doubtful.clone());
+        let results = self.dialling.results.clone();
+        let name = node.clone();
+        let attempt = tokio::spawn(async move {
+            let dialled = dial(&name, &addresses, &doubtful, &setup).await;
+            // Nobody listens any more when the daemon ends.
+            let _ = results
+                .send(DialResult {
+                    node: name,
+                    started,
+                    dialled,
+                })
+                .await;
+        });
+        if let Some(earlier) = self.dialling.attempts.insert(node, attempt) {
+            earlier.abort();
+        }
+    }
+
+    /// Tells the mesh where our device's addresses are.
+    fn announce(&mut self) {
+        let interface = self.device.name();
+        // Without IPv6 there is nothing to tell.
+        let addresses = addresses::of_interface(interface).unwrap_or_default();
+        let router = addresses::forwards(interface);
+        let mac = self.setup.mac;
+        self.node
+            .announce(mac, &addresses, router, Instant::now(), &mut self.rng);
+    }
+}

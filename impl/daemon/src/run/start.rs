@@ -1,0 +1,184 @@
+//! What has to stand before the loop can begin: sockets, threads, the node.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::Context;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tracing::error;
+use v6router_core::addr::Port;
+use v6router_core::crypto::rsa::PrivateKey;
+use v6router_core::node::{Node, Settings, SocketFamily};
+use v6router_core::options::Options;
+
+use super::daemon::{Channels, Daemon, Setup};
+use super::streams::Dialling;
+use crate::config::{ServerConfig, describe};
+use crate::io::admission::{Admission, Tarpit};
+use crate::io::datapath::Datapath;
+use crate::io::device::Device;
+use crate::io::dial::DialSetup;
+use crate::io::listen::{self, Pair, UdpSetup};
+use crate::logging::Log;
+use crate::scripts::{Runner, Scripts};
+
+/// Chunks of bytes, connections and such that may wait for the loop; ours.
+const EVENTS: usize = 256;
+
+impl Daemon {
+    /// Opens the sockets, starts the threads and the node, and waits for our own `subnet-up`.
+    pub(super) async fn start(
+        setup: Setup,
+        log: Log,
+        private_key: PrivateKey,
+        device: &Arc<Device>,
+        scripts: Scripts,
+    ) -> anyhow::Result<Self> {
+        let config = &setup.config;
+        let udp = UdpSetup {
+            dont_fragment: config.options.contains(Options::PMTU_DISCOVERY),
+            receive_buffer: config.numbers.udp_receive_buffer,
+            send_buffer: config.numbers.udp_send_buffer,
+        };
+        let pairs = listen::open(&config.listen, udp).await?;
+        let addresses: Vec<SocketAddr> = pairs.iter().map(|pair| pair.address).collect();
+        let (listeners, sockets): (Vec<_>, Vec<UdpSocket>) = pairs
+            .into_iter()
+            .map(|Pair { tcp, udp, .. }| (tcp, udp))
+            .unzip();
+
+        let mut rng = rand::rng();
+        let settings = settings(
+            config,
+            private_key,
+            setup.invocation.bypass_security,
+            &addresses,
+        );
+        let node = Node::new(settings, Instant::now(), &mut rng);
+        let (datapath, reports) = Datapath::start(Arc::clone(device), sockets, node.forwarding())
+            .context("Couldn't start the packet threads")?;
+        let (meta, from_meta) = mpsc::channel(EVENTS);
+        let (results, from_dials) = mpsc::channel(EVENTS);
+        let (accepted, from_acceptors) = mpsc::channel(EVENTS);
+        let acceptors = listeners
+            .into_iter()
+            .map(|listener| {
+                Ok(tokio::spawn(accept(
+                    TcpListener::from_std(listener)?,
+                    accepted.clone(),
+                )))
+            })
+            .collect::<io::Result<_>>()
+            .context("Couldn't listen")?;
+        let dialling = Dialling {
+            setup: DialSetup {
+                family: config.listen.family,
+                interface: config.listen.interface.clone(),
+                sources: sources(&addresses),
+                timeout: config.numbers.ping_timeout,
+            },
+            attempts: HashMap::new(),
+            doubtful: HashMap::new(),
+            results,
+        };
+        let mut daemon = Self {
+            setup,
+            log,
+            node,
+            rng,
+            device: Arc::clone(device),
+            datapath,
+            reports,
+            runner: Runner::start(scripts),
+            streams: HashMap::new(),
+            next_conn: 0,
+            admission: Admission::default(),
+            tarpit: Tarpit::default(),
+            dialling,
+            channels: Channels {
+                meta,
+                from_meta,
+                from_dials,
+                from_acceptors,
+            },
+            acceptors,
+            read_at: SystemTime::now(),
+        };
+        daemon.carry_out();
+        daemon.runner.idle().await;
+        Ok(daemon)
+    }
+}
+
+fn settings(
+    config: &ServerConfig,
+    private_key: PrivateKey,
+    bypass_security: bool,
+    addresses: &[SocketAddr],
+) -> Settings {
+    let numbers = &config.numbers;
+    let first_port = addresses.first().map_or(0, SocketAddr::port);
+    Settings {
+        name: config.name.clone(),
+        private_key,
+        mode: config.mode,
+        port: config
+            .listen
+            .port
+            .clone()
+            .unwrap_or(Port::Number(first_port)),
+        subnets: config.subnets.clone(),
+        connect_to: config.connect_to.clone(),
+        packet: config.packet,
+        options: config.options,
+        relays: config.relays,
+        broadcast: config.broadcast,
+        ping_interval: numbers.ping_interval,
+        ping_timeout: numbers.ping_timeout,
+        key_expire: numbers.key_expire,
+        mac_expire: numbers.mac_expire,
+        min_timeout: numbers.min_timeout,
+        max_timeout: numbers.max_timeout,
+        replay_window: numbers.replay_window,
+        max_output_buffer: numbers.max_output_buffer,
+        pmtu: numbers.pmtu,
+        bypass_security,
+        sockets: addresses.iter().map(SocketFamily::of).collect(),
+    }
+}
+
+/// The address from which outgoing connections of a family start: ours, if there is just one.
+fn sources(addresses: &[SocketAddr]) -> Vec<IpAddr> {
+    let of = |v4: bool| {
+        let mut found = addresses
+            .iter()
+            .filter(move |address| address.is_ipv4() == v4);
+        found
+            .next()
+            .filter(|_| found.next().is_none())
+            .map(SocketAddr::ip)
+    };
+    [of(true), of(false)].into_iter().flatten().collect()
+}
+
+/// Hands connections to the loop, for ever.
+async fn accept(listener: TcpListener, accepted: mpsc::Sender<(TcpStream, SocketAddr)>) {
+    loop {
+        match listener.accept().await {
+            Ok(connection) => {
+                if accepted.send(connection).await.is_err() {
+                    return;
+                }
+            }
+            Err(error) => {
+                error!("Accepting a connection failed: {}", describe(&error));
+                // Out of descriptors, most likely: some come free only with time.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Meta connections: who may open one, and what is remembered of each.
+
+use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tracing::warn;
+use v6router_core::name::NodeName;
+use v6router_core::node::{Backlog, ConnId, Input};
+
+use super::daemon::Daemon;
+use crate::io::dial::{DialSetup, Dialled, prefer_speed};
+use crate::io::meta::MetaStream;
+
+/// One meta connection.
+#[derive(Debug)]
+pub(super) struct Stream {
+    pub(super) meta: MetaStream,
+    pub(super) began: Instant,
+    /// Whom we wanted to reach, or who the peer says it is.
+    pub(super) node: Option<NodeName>,
+    /// We made the connection, to this address.
+    pub(super) dialled: Option<SocketAddr>,
+}
+
+/// Attempts to connect.
+#[derive(Debug)]
+pub(super) struct Dialling {
+    pub(super) setup: DialSetup,
+    pub(super) attempts: HashMap<NodeName, JoinHandle<()>>,
+    /// Where something answered and did not prove to be the node.
+    pub(super) doubtful: HashMap<NodeName, HashSet<SocketAddr>>,
+    pub(super) results: mpsc::Sender<DialResult>,
+}
+
+/// How an attempt went.
+#[derive(Debug)]
+pub(super) struct DialResult {
+    pub(super) node: NodeName,
+    pub(super) started: Instant,
+    pub(super) dialled: Option<Dialled>,
+}
+
+impl Daemon {
+    /// Serves a connection that somebody made to us, or parks it.
+    pub(super) fn accepted(&mut self, stream: TcpStream, peer: SocketAddr) {
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        let now = Instant::now();
+        let proven = now.checked_sub(self.proof_time()).unwrap_or(now);
+        if !self.admission.has_room(peer.ip(), proven) {
+            warn!(
+                "Too many connections from {} that prove nothing; one more is ignored",
+                peer.ip()
+            );
+            self.tarpit.park(Arc::new(stream));
+            return;
+        }
+        let _ = prefer_speed(&socket2::SockRef::from(&stream), peer.is_ipv4());
+        let (conn, backlog) = self.open(stream, now, None, None);
+        self.admission.enter(conn, peer.ip(), now);
+        self.feed(Input::Accepted {
+            conn,
+            peer,
+            backlog,
+        });
+    }
+
+    /// An attempt to connect is over.
+    pub(super) fn dialled(&mut self, result: DialResult) {
+        let DialResult {
+            node,
+            started,
+            dialled,
+        } = result;
+        // Cancelled meanwhile.
+        if self.dialling.attempts.remove(&node).is_none() {
+            return;
+        }
+        let Some(Dialled { stream, peer }) = dialled else {
+            self.feed(Input::DialFailed { node });
+            return;
+        };
+        let (conn, backlog) = self.open(stream, Instant::now(), Some(node.clone()), Some(peer));
+        // Until it has lasted, it may be anything.
+        self.dialling
+            .doubtful
+            .entry(node.clone())
+            .or_default()
+            .insert(peer);
+        self.feed(Input::Connected {
+            conn,
+            node,
+            peer,
+            started,
+            backlog,
+        });
+    }
+
+    /// Starts moving bytes of a new connection.
+    fn open(
+        &mut self,
+        stream: TcpStream,
+        began: Instant,
+        node: Option<NodeName>,
+        dialled: Option<SocketAddr>,
+    ) -> (ConnId, Arc<Backlog>) {
+        let conn = ConnId(self.next_conn);
+        self.next_conn += 1;
+        let patience = self.setup.config.numbers.ping_timeout;
+        let meta = MetaStream::start(conn, stream, self.channels.meta.clone(), patience);
+        let backlog = meta.backlog();
+        self.streams.insert(
+            conn,
+            Stream {
+                meta,
+                began,
+                node,
+                dialled,
+            },
+        );
+        (conn, backlog)
+    }
+
+    /// Takes a connection out of the books.
+    pub(super) fn forget(&mut self, conn: ConnId) -> Option<Stream> {
+        self.admission.leave(conn);
+        let stream = self.streams.remove(&conn)?;
+        // The core ends what proves nothing in time: this address is the node's.
+        if stream.began.elapsed() > self.proof_time()
+            && let (Some(node), Some(_)) = (&stream.node, stream.dialled)
+        {
+            self.dialling.doubtful.remove(node);
+        }
+        Some(stream)
+    }
+
+    /// By when the core has ended a connection that proves nothing: the time-out is noticed in
+    /// the next pass of housekeeping.
+    fn proof_time(&self) -> Duration {
+        2 * self.setup.config.numbers.ping_timeout + Duration::from_secs(1)
+    }
+}
