@@ -38,6 +38,12 @@ fn main() {
         ("a_half_built_lab_leaves_nothing", || {
             Box::pin(a_half_built_lab_leaves_nothing())
         }),
+        ("a_nat_that_breaks_its_promise_is_no_lab", || {
+            Box::pin(a_nat_that_breaks_its_promise_is_no_lab())
+        }),
+        ("ipv6_flows_as_soon_as_the_lab_is_up", || {
+            Box::pin(ipv6_flows_as_soon_as_the_lab_is_up())
+        }),
         ("the_venue_keeps_ports_and_filters_by_port", || {
             Box::pin(the_venue_keeps_ports_and_filters_by_port())
         }),
@@ -350,4 +356,41 @@ async fn two_nats_are_passed_in_a_row() {
         format!("{SERVER}:655")
     );
     lab.down().await.unwrap();
+}
+
+async fn a_nat_that_breaks_its_promise_is_no_lab() {
+    let promised = "oifname $wan masquerade";
+    for (broken, reason) in [
+        ("oifname $wan masquerade fully-random", "port 20000 became"),
+        ("", "the server saw 192.168.1.100:20000"),
+    ] {
+        let mut plan = plan("how-to");
+        let venue = plan
+            .nodes
+            .iter_mut()
+            .find(|node| node.name == "cafe")
+            .unwrap();
+        let text = &mut venue.ruleset.as_mut().unwrap().text;
+        *text = text.replace(promised, broken);
+        let error = Lab::up(&plan).await.unwrap_err().to_string();
+        assert!(error.contains(reason), "{error}");
+    }
+}
+
+async fn ipv6_flows_as_soon_as_the_lab_is_up() {
+    const ADDRESS: &str = "[2001:db8:85a3:a1a1::1]:655";
+    for _ in 0..10 {
+        let lab = lab("how-to").await;
+        let started = Instant::now();
+        let server = socket(lab.node("v6router").unwrap(), ADDRESS).await;
+        let www = socket(lab.node("www").unwrap(), "[::]:0").await;
+        www.send_to(b"out", ADDRESS).await.unwrap();
+        assert!(heard(&server).await.is_some());
+        assert!(
+            started.elapsed() < Duration::from_millis(100),
+            "{:?}",
+            started.elapsed()
+        );
+        lab.down().await.unwrap();
+    }
 }

@@ -292,5 +292,6 @@ fn smallest() -> Plan {
             ends: [end("router", "lan1"), end("machine", "eth0")],
         }],
         overlay: None,
+        passages: Vec::new(),
     }
 }

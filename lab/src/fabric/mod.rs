@@ -4,6 +4,7 @@
 //! single-threaded runtime there. Sockets belong to the namespace they were opened in, so whatever needs a node's
 //! network is sent to that thread ([`Node::run`]); what it returns may be used anywhere.
 
+mod check;
 mod files;
 mod netlink;
 mod node;
@@ -125,6 +126,8 @@ impl Lab {
             .map_err(host)?;
         debug!(elapsed = ?started.elapsed(), "cables are laid");
         try_join_all(lab.nodes.iter().map(Node::configure)).await?;
+        debug!(elapsed = ?started.elapsed(), "nodes are configured");
+        check::passages(&lab).await?;
         debug!(elapsed = ?started.elapsed(), nodes = lab.nodes.len(), "lab is up");
         Ok(lab)
     }

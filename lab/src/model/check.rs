@@ -1,12 +1,12 @@
 //! What must hold in a scenario before it can be planned.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use toml::Spanned;
 
 use super::error::nearest;
-use super::{CORE, ModelError, Net, Overlay, Pi, Scenario};
+use super::{CORE, FIRST_LEASE_V4, ModelError, Net, Overlay, Pi, Scenario};
 
 /// Longest name of a machine: it becomes a file, a host name and a tinc node name.
 const MAX_NAME: usize = 32;
@@ -203,6 +203,9 @@ fn pis(scenario: &Scenario) -> Checked {
             );
             return Err(scenario.error_at(address, reason));
         }
+        if let Some(address) = &pi.address {
+            alias(scenario, pi, address, lan)?;
+        }
         if let Some(prefix) = &pi.prefix {
             let net = prefix.get_ref();
             if net.is_ipv4() || net.len != 64 || net.network() != *net {
@@ -236,6 +239,31 @@ fn pis(scenario: &Scenario) -> Checked {
         }
     }
     Ok(())
+}
+
+/// A static address must be nobody else's in that place.
+fn alias(scenario: &Scenario, pi: &Pi, address: &Spanned<Ipv4Addr>, lan: &Net) -> Checked {
+    let addr = IpAddr::V4(*address.get_ref());
+    let given_out = lan
+        .nth(FIRST_LEASE_V4)
+        .is_some_and(|first| first.addr <= addr);
+    if given_out || lan.nth(1).is_some_and(|router| router.addr == addr) {
+        let reason = format!(
+            "{addr} is the router's, or among those {:?} gives out; take another",
+            pi.at.get_ref()
+        );
+        return Err(scenario.error_at(address, reason));
+    }
+    let twice = |other: &&Pi| {
+        other.at == pi.at && other.name != pi.name && other.address.as_ref() == Some(address)
+    };
+    match scenario.pis.iter().find(twice) {
+        Some(other) => Err(scenario.error_at(
+            address,
+            format!("{addr} is already {:?}'s", other.name.get_ref()),
+        )),
+        None => Ok(()),
+    }
 }
 
 fn clients(scenario: &Scenario) -> Checked {

@@ -20,6 +20,9 @@ use error::Source;
 /// Name of the core router, which every scenario has without naming it.
 pub const CORE: &str = "internet";
 
+/// First host number a venue gives to those who come in.
+pub const FIRST_LEASE_V4: u32 = 100;
+
 /// A scenario, checked.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

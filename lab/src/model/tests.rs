@@ -97,6 +97,15 @@ fn addresses_outside_their_network_are_refused() {
 }
 
 #[test]
+fn a_static_address_may_not_be_one_that_the_venue_gives_out() {
+    for taken in ["192.168.1.1", "192.168.1.100", "192.168.1.255"] {
+        let (line, reason) = mistake("192.168.1.6", taken);
+        assert_eq!(line, line_of("192.168.1.6"));
+        assert!(reason.contains("take another"), "{reason}");
+    }
+}
+
+#[test]
 fn the_same_name_twice_points_at_the_first() {
     let (_, reason) = mistake("\"laptop\"", "\"www\"");
     assert!(

@@ -8,8 +8,8 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::wiring::Wiring;
-use super::{AddressPlan, Net, Overlay, Plan, Role, Site, sysctls};
-use crate::model::{CORE, Client, Pi, Scenario, Server, Sharer, Venue};
+use super::{AddressPlan, Net, Overlay, Passage, Plan, Role, Site, sysctls};
+use crate::model::{CORE, Client, FIRST_LEASE_V4, Pi, Scenario, Server, Sharer, Venue};
 use crate::nat;
 
 /// The core router's link-local address on each of its links.
@@ -18,8 +18,7 @@ const CORE_LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
 /// The core router's own global address.
 const CORE_GLOBAL: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
 
-/// First host number a venue, or a Pi on its downstream link, gives to a client.
-const FIRST_LEASE_V4: u32 = 100;
+/// First host number a Pi gives on its downstream link.
 const FIRST_LEASE_V6: u32 = 0x100;
 
 pub(super) fn build(scenario: &Scenario) -> Plan {
@@ -52,6 +51,7 @@ pub(super) fn build(scenario: &Scenario) -> Plan {
         nodes: builder.nodes,
         links: builder.links,
         overlay,
+        passages: passages(scenario),
     };
     number_interfaces(&mut plan);
     plan
@@ -292,6 +292,48 @@ fn neighbourhoods(scenario: &Scenario) -> Vec<Neighbourhood> {
         }
     }
     hoods
+}
+
+/// Each Pi's way to the first server with an IPv4 address, where all NATs between them are of the kind that is known.
+///
+/// Every known kind promises the same, so that in a row they promise no less.
+fn passages(scenario: &Scenario) -> Vec<Passage> {
+    let server = scenario.servers.iter().find_map(|server| {
+        let address = server
+            .addresses
+            .iter()
+            .map(|address| address.get_ref().addr);
+        let address = address
+            .filter_map(|addr| {
+                if let IpAddr::V4(addr) = addr {
+                    Some(addr)
+                } else {
+                    None
+                }
+            })
+            .next()?;
+        Some((server.name.get_ref(), address))
+    });
+    let Some((to, address)) = server else {
+        return Vec::new();
+    };
+    let passage = |pi: &Pi| {
+        let sharer = scenario.sharers.iter().find(|sharer| sharer.name == pi.at);
+        let place = sharer.map_or(&pi.at, |sharer| &sharer.at);
+        let venue = scenario.venues.iter().find(|venue| venue.name == *place)?;
+        let IpAddr::V4(seen_as) = venue.wan.get_ref().addr else {
+            return None;
+        };
+        let promise = nat::promise(&venue.kind.nat)?;
+        Some(Passage {
+            from: pi.name.get_ref().clone(),
+            to: to.clone(),
+            address,
+            seen_as,
+            promise,
+        })
+    };
+    scenario.pis.iter().filter_map(passage).collect()
 }
 
 /// Hardware addresses by position: locally administered, `v6`, machine, interface.

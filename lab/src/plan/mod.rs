@@ -8,11 +8,12 @@ mod show;
 mod sysctls;
 mod wiring;
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::Serialize;
 
 use crate::model::Scenario;
+use crate::nat::Promise;
 pub use crate::net::Net;
 
 /// A whole network, ready to be built.
@@ -26,6 +27,23 @@ pub struct Plan {
     pub links: Vec<LinkPlan>,
     /// The IPv6 network to be laid over this one, if the scenario has one.
     pub overlay: Option<Overlay>,
+    /// Ways through NATs whose behaviour is known, to be tried when the network stands.
+    pub passages: Vec<Passage>,
+}
+
+/// A machine's way to a server through one NAT or several.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Passage {
+    /// The machine behind the NATs.
+    pub from: String,
+    /// The server.
+    pub to: String,
+    /// The server's address.
+    pub address: Ipv4Addr,
+    /// The address the server sees.
+    pub seen_as: Ipv4Addr,
+    /// What the NATs together do to UDP.
+    pub promise: Promise,
 }
 
 /// What a machine is for.

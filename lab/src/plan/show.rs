@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::{InterfacePlan, NodePlan, Plan, Role};
+use super::{InterfacePlan, NodePlan, Passage, Plan, Role};
 
 impl Plan {
     /// A small picture of the network, one machine a line, indented by its distance from the internet's core.
@@ -121,6 +121,12 @@ impl fmt::Display for Plan {
                 "  {}: {} {} <-> {} {}",
                 link.name, a.node, a.interface, b.node, b.interface
             )?;
+        }
+        for passage in &self.passages {
+            let Passage {
+                from, to, seen_as, ..
+            } = passage;
+            writeln!(f, "  {from} reaches {to} as {seen_as}")?;
         }
         Ok(())
     }
