@@ -1,0 +1,477 @@
+//! Sealing and opening UDP packets (legacy protocol, packet layout): sequence number and frame,
+//! CBC with the key's own IV for every packet, then a truncated HMAC over the ciphertext.
+
+use aes::{Aes128Dec, Aes128Enc, Aes192Dec, Aes192Enc, Aes256Dec, Aes256Enc};
+use cipher::block_padding::Pkcs7;
+use cipher::{Array, BlockModeDecrypt as _, BlockModeEncrypt as _, InnerIvInit as _, KeyInit};
+use hmac::{Hmac, Mac as _};
+use rand_core::CryptoRng;
+use sha1::Sha1;
+use sha2::{Sha224, Sha256, Sha384, Sha512};
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
+use super::algorithm::{Digest, PacketCipher, PacketSpec, SpecError};
+use crate::constants::SEQNO_LEN;
+use crate::name::NodeName;
+use crate::wire::request::{AnsKey, AnsKeyMaterial};
+
+/// Bytes of an AES block, which are the bytes of its IV too.
+const BLOCK_LEN: usize = 16;
+
+/// A packet key with everything that was agreed on for it. The bytes are wiped when dropped.
+pub struct PacketKey {
+    spec: PacketSpec,
+    material: Zeroizing<Vec<u8>>,
+}
+
+impl PacketKey {
+    /// A fresh key.
+    #[must_use]
+    pub fn generate(spec: PacketSpec, rng: &mut dyn CryptoRng) -> Self {
+        let mut material = Zeroizing::new(vec![0; spec.material_len()]);
+        rng.fill_bytes(&mut material);
+        Self { spec, material }
+    }
+
+    /// The key that a peer chose for packets to it.
+    ///
+    /// # Errors
+    /// If it is malformed, or asks for something we cannot do. A peer cannot talk us into
+    /// sending plaintext by a key that is none: cipher 0 must come with its one byte of key.
+    pub fn from_ans_key(answer: &AnsKey) -> Result<Self, KeyError> {
+        let cipher = PacketCipher::from_number(answer.cipher).ok_or(KeyError::Cipher {
+            found: answer.cipher,
+        })?;
+        let digest = Digest::from_number(answer.digest).ok_or(KeyError::Digest {
+            found: answer.digest,
+        })?;
+        let spec = PacketSpec::new(cipher, digest, answer.mac_length, answer.compression)?;
+        let material = answer.key.bytes().ok_or(KeyError::NotHex)?;
+        if material.len() != spec.material_len() {
+            return Err(KeyError::Length {
+                cipher,
+                expected: spec.material_len(),
+                found: material.len(),
+            });
+        }
+        Ok(Self { spec, material })
+    }
+
+    /// The ANS_KEY by which `from`, who made the key, tells it to `to`.
+    #[must_use]
+    pub fn announce(&self, from: NodeName, to: NodeName) -> AnsKey {
+        let (cipher, digest, mac_length, compression) = self.spec.numbers();
+        AnsKey {
+            from,
+            to,
+            key: AnsKeyMaterial::from_bytes(&self.material),
+            cipher,
+            digest,
+            mac_length,
+            compression,
+            endpoint: None,
+        }
+    }
+
+    /// What was agreed on.
+    #[must_use]
+    pub const fn spec(&self) -> PacketSpec {
+        self.spec
+    }
+
+    /// Key and IV of the cipher; both empty without one.
+    fn parts(&self) -> (&[u8], &[u8]) {
+        self.material
+            .split_at_checked(self.spec.cipher().key_len())
+            .unwrap_or_default()
+    }
+}
+
+/// Why a key of a peer is refused. All of these are the peer's doing; the connection stays.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// We do not have the cipher.
+    #[error("its cipher has OpenSSL number {found}, which is not supported")]
+    Cipher {
+        /// The number.
+        found: i32,
+    },
+    /// We do not have the digest.
+    #[error("its digest has OpenSSL number {found}, which is not supported")]
+    Digest {
+        /// The number.
+        found: i32,
+    },
+    /// MAC length or compression do not fit.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+    /// The key is not printed in hex.
+    #[error("it is not hexadecimal")]
+    NotHex,
+    /// The key is not as long as key and IV of the cipher.
+    #[error("a key for {cipher} has {expected} bytes, not {found}")]
+    Length {
+        /// The cipher.
+        cipher: PacketCipher,
+        /// Bytes of key and IV.
+        expected: usize,
+        /// Bytes found.
+        found: usize,
+    },
+}
+
+/// Seals packets. Key schedule and HMAC state are made once.
+pub struct Sealer {
+    cipher: Encryptor,
+    mac: PacketMac,
+}
+
+enum Encryptor {
+    None,
+    Aes128(Box<Aes128Enc>, [u8; BLOCK_LEN]),
+    Aes192(Box<Aes192Enc>, [u8; BLOCK_LEN]),
+    Aes256(Box<Aes256Enc>, [u8; BLOCK_LEN]),
+}
+
+impl Sealer {
+    /// Makes a key ready for sealing.
+    #[must_use]
+    pub fn new(key: &PacketKey) -> Self {
+        let (secret, iv) = key.parts();
+        let iv = first_block(iv);
+        let cipher = match key.spec.cipher() {
+            PacketCipher::None => Encryptor::None,
+            PacketCipher::Aes128Cbc => Encryptor::Aes128(schedule(secret), iv),
+            PacketCipher::Aes192Cbc => Encryptor::Aes192(schedule(secret), iv),
+            PacketCipher::Aes256Cbc => Encryptor::Aes256(schedule(secret), iv),
+        };
+        Self {
+            cipher,
+            mac: PacketMac::new(key),
+        }
+    }
+
+    /// Appends the datagram for one frame to `out`. Allocates only if `out` has no room.
+    pub fn seal(&self, seqno: u32, frame: &[u8], out: &mut Vec<u8>) {
+        let start = out.len();
+        out.extend_from_slice(&seqno.to_be_bytes());
+        out.extend_from_slice(frame);
+        match &self.cipher {
+            Encryptor::None => {}
+            Encryptor::Aes128(key, iv) => encrypt(&**key, iv, out, start),
+            Encryptor::Aes192(key, iv) => encrypt(&**key, iv, out, start),
+            Encryptor::Aes256(key, iv) => encrypt(&**key, iv, out, start),
+        }
+        self.mac.append(out, start);
+    }
+}
+
+/// Opens packets. Key schedule and HMAC state are made once.
+pub struct Opener {
+    cipher: Decryptor,
+    mac: PacketMac,
+    /// Shortest datagram that is looked at, in bytes.
+    shortest: usize,
+}
+
+enum Decryptor {
+    None,
+    Aes128(Box<Aes128Dec>, [u8; BLOCK_LEN]),
+    Aes192(Box<Aes192Dec>, [u8; BLOCK_LEN]),
+    Aes256(Box<Aes256Dec>, [u8; BLOCK_LEN]),
+}
+
+/// Why a datagram does not open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// It is shorter than a sequence number and a MAC.
+    #[error("the datagram is too short")]
+    Short,
+    /// Its MAC is not that of this key; the datagram is unchanged.
+    #[error("the MAC is not authentic")]
+    Mac,
+    /// What was encrypted is no padded plaintext.
+    #[error("the datagram does not decrypt")]
+    Decrypt,
+}
+
+impl Opener {
+    /// Makes a key ready for opening.
+    #[must_use]
+    pub fn new(key: &PacketKey) -> Self {
+        let (secret, iv) = key.parts();
+        let iv = first_block(iv);
+        let cipher = match key.spec.cipher() {
+            PacketCipher::None => Decryptor::None,
+            PacketCipher::Aes128Cbc => Decryptor::Aes128(schedule(secret), iv),
+            PacketCipher::Aes192Cbc => Decryptor::Aes192(schedule(secret), iv),
+            PacketCipher::Aes256Cbc => Decryptor::Aes256(schedule(secret), iv),
+        };
+        Self {
+            cipher,
+            mac: PacketMac::new(key),
+            shortest: SEQNO_LEN + usize::from(key.spec.mac_length()),
+        }
+    }
+
+    /// Opens a datagram in place: its sequence number and the frame.
+    ///
+    /// # Errors
+    /// If it is not authentic or was not sealed by this key. With [`OpenError::Mac`] the bytes
+    /// are as they were, so that another key can be tried.
+    pub fn open<'a>(&self, datagram: &'a mut [u8]) -> Result<(u32, &'a mut [u8]), OpenError> {
+        if datagram.len() < self.shortest {
+            return Err(OpenError::Short);
+        }
+        if !self.mac.verifies(datagram) {
+            return Err(OpenError::Mac);
+        }
+        let body_len = datagram.len().saturating_sub(self.mac.len);
+        let body = datagram.get_mut(..body_len).ok_or(OpenError::Short)?;
+        let plain_len = match &self.cipher {
+            Decryptor::None => body_len,
+            Decryptor::Aes128(key, iv) => decrypt(&**key, iv, body)?,
+            Decryptor::Aes192(key, iv) => decrypt(&**key, iv, body)?,
+            Decryptor::Aes256(key, iv) => decrypt(&**key, iv, body)?,
+        };
+        let plain = body.get_mut(..plain_len).ok_or(OpenError::Decrypt)?;
+        let (seqno, frame) = plain
+            .split_first_chunk_mut::<SEQNO_LEN>()
+            .ok_or(OpenError::Short)?;
+        Ok((u32::from_be_bytes(*seqno), frame))
+    }
+}
+
+fn schedule<C: KeyInit>(key: &[u8]) -> Box<C>
+where
+    Array<u8, C::KeySize>: Default,
+{
+    // The slice has the length of the key by construction; the default stands for no key at all.
+    let mut bytes = Zeroizing::new(Array::<u8, C::KeySize>::default());
+    for (slot, byte) in bytes.iter_mut().zip(key) {
+        *slot = *byte;
+    }
+    Box::new(C::new(&bytes))
+}
+
+fn first_block(iv: &[u8]) -> [u8; BLOCK_LEN] {
+    iv.first_chunk().copied().unwrap_or_default()
+}
+
+fn encrypt<C>(key: &C, iv: &[u8; BLOCK_LEN], out: &mut Vec<u8>, start: usize)
+where
+    C: cipher::BlockCipherEncrypt<BlockSize = cipher::consts::U16>,
+{
+    let padding = BLOCK_LEN - (out.len() - start) % BLOCK_LEN;
+    // 1 to 16, so it fits a byte (RFC 5652 section 6.3).
+    let fill = u8::try_from(padding).unwrap_or_default();
+    out.resize(out.len() + padding, fill);
+    let body = out.get_mut(start..).unwrap_or_default();
+    let (blocks, _) = Array::slice_as_chunks_mut(body);
+    cbc::Encryptor::inner_iv_init(key, &Array::from(*iv)).encrypt_blocks(blocks);
+}
+
+fn decrypt<C>(key: &C, iv: &[u8; BLOCK_LEN], body: &mut [u8]) -> Result<usize, OpenError>
+where
+    C: cipher::BlockCipherDecrypt<BlockSize = cipher::consts::U16>,
+{
+    cbc::Decryptor::inner_iv_init(key, &Array::from(*iv))
+        .decrypt_padded::<Pkcs7>(body)
+        .map(<[u8]>::len)
+        .map_err(|_| OpenError::Decrypt)
+}
+
+/// The MAC of packets: an HMAC whose key is the whole key material, cut to its first bytes.
+struct PacketMac {
+    state: MacState,
+    len: usize,
+}
+
+enum MacState {
+    None,
+    Sha1(Box<Hmac<Sha1>>),
+    Sha224(Box<Hmac<Sha224>>),
+    Sha256(Box<Hmac<Sha256>>),
+    Sha384(Box<Hmac<Sha384>>),
+    Sha512(Box<Hmac<Sha512>>),
+}
+
+impl PacketMac {
+    fn new(key: &PacketKey) -> Self {
+        let material = key.material.as_slice();
+        macro_rules! state {
+            ($variant:ident, $digest:ty) => {
+                // HMAC takes keys of any length.
+                <Hmac<$digest> as KeyInit>::new_from_slice(material)
+                    .map_or(MacState::None, |state| MacState::$variant(Box::new(state)))
+            };
+        }
+        let state = match key.spec.digest() {
+            Digest::None => MacState::None,
+            Digest::Sha1 => state!(Sha1, Sha1),
+            Digest::Sha224 => state!(Sha224, Sha224),
+            Digest::Sha256 => state!(Sha256, Sha256),
+            Digest::Sha384 => state!(Sha384, Sha384),
+            Digest::Sha512 => state!(Sha512, Sha512),
+        };
+        Self {
+            state,
+            len: key.spec.mac_on_wire(),
+        }
+    }
+
+    /// Calls `then` with the whole MAC of `body`.
+    fn compute<T>(&self, body: &[u8], then: impl FnOnce(&[u8]) -> T) -> T {
+        macro_rules! finish {
+            ($state:expr) => {{
+                let mut mac = (**$state).clone();
+                mac.update(body);
+                then(&mac.finalize().into_bytes())
+            }};
+        }
+        match &self.state {
+            MacState::None => then(&[]),
+            MacState::Sha1(state) => finish!(state),
+            MacState::Sha224(state) => finish!(state),
+            MacState::Sha256(state) => finish!(state),
+            MacState::Sha384(state) => finish!(state),
+            MacState::Sha512(state) => finish!(state),
+        }
+    }
+
+    fn append(&self, out: &mut Vec<u8>, start: usize) {
+        if self.len == 0 {
+            return;
+        }
+        let body = out.get(start..).unwrap_or_default();
+        // Copied out, because the body is borrowed from where the MAC goes.
+        let mut mac = [0; 64];
+        self.compute(body, |full| {
+            for (slot, byte) in mac.iter_mut().zip(full) {
+                *slot = *byte;
+            }
+        });
+        out.extend_from_slice(mac.get(..self.len).unwrap_or_default());
+    }
+
+    fn verifies(&self, datagram: &[u8]) -> bool {
+        if self.len == 0 {
+            return true;
+        }
+        let Some(split) = datagram.len().checked_sub(self.len) else {
+            return false;
+        };
+        let Some((body, mac)) = datagram.split_at_checked(split) else {
+            return false;
+        };
+        self.compute(body, |full| {
+            full.get(..self.len)
+                .is_some_and(|expected| expected.ct_eq(mac).into())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rand::SeedableRng as _;
+    use rand::rngs::StdRng;
+
+    use super::*;
+
+    fn key(spec: PacketSpec) -> PacketKey {
+        PacketKey::generate(spec, &mut StdRng::seed_from_u64(7))
+    }
+
+    fn specs() -> impl Strategy<Value = PacketSpec> {
+        let ciphers = prop::sample::select(vec![
+            PacketCipher::None,
+            PacketCipher::Aes128Cbc,
+            PacketCipher::Aes192Cbc,
+            PacketCipher::Aes256Cbc,
+        ]);
+        let digests = prop::sample::select(vec![
+            Digest::None,
+            Digest::Sha1,
+            Digest::Sha224,
+            Digest::Sha256,
+            Digest::Sha384,
+            Digest::Sha512,
+        ]);
+        (ciphers, digests, 0_i32..=64).prop_map(|(cipher, digest, mac_length)| {
+            let longest = i32::try_from(digest.size()).unwrap();
+            PacketSpec::new(cipher, digest, mac_length.min(longest), 0).unwrap()
+        })
+    }
+
+    #[test]
+    fn a_datagram_is_as_long_as_the_protocol_says() {
+        let sealer = Sealer::new(&key(PacketSpec::default()));
+        for (frame, datagram) in [(200, 212), (1451, 1460), (1514, 1524)] {
+            let mut out = Vec::new();
+            sealer.seal(1, &vec![0; frame], &mut out);
+            assert_eq!(out.len(), datagram, "frame of {frame} bytes");
+        }
+    }
+
+    #[test]
+    fn the_bytes_before_a_datagram_are_left_alone() {
+        let sealer = Sealer::new(&key(PacketSpec::default()));
+        let mut out = b"before".to_vec();
+        sealer.seal(1, &[1; 60], &mut out);
+        assert_eq!(&out[..6], b"before");
+        let mut alone = Vec::new();
+        sealer.seal(1, &[1; 60], &mut alone);
+        assert_eq!(out[6..], alone);
+    }
+
+    #[test]
+    fn a_key_of_the_wrong_length_is_refused() {
+        let mut answer =
+            key(PacketSpec::default()).announce("a".parse().unwrap(), "b".parse().unwrap());
+        answer.key = AnsKeyMaterial::from_bytes(&[0; 47]);
+        assert!(matches!(
+            PacketKey::from_ans_key(&answer),
+            Err(KeyError::Length { .. })
+        ));
+        // The same key with the cipher field turned to 0 on the way.
+        answer.key = AnsKeyMaterial::from_bytes(&[0; 48]);
+        answer.cipher = 0;
+        assert!(matches!(
+            PacketKey::from_ans_key(&answer),
+            Err(KeyError::Length { .. })
+        ));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_sealed_opens(spec in specs(), seqno: u32, frame in prop::collection::vec(any::<u8>(), 0..1600)) {
+            let key = key(spec);
+            let mut datagram = Vec::new();
+            Sealer::new(&key).seal(seqno, &frame, &mut datagram);
+            // Without a MAC on the wire short packets are dropped all the same.
+            prop_assume!(datagram.len() >= SEQNO_LEN + usize::from(spec.mac_length()));
+            let (number, opened) = Opener::new(&key).open(&mut datagram).unwrap();
+            prop_assert_eq!(number, seqno);
+            prop_assert_eq!(&*opened, &frame[..]);
+        }
+
+        #[test]
+        fn a_flipped_bit_is_noticed_and_changes_nothing(frame in prop::collection::vec(any::<u8>(), 0..200), flip: prop::sample::Index) {
+            let key = key(PacketSpec::default());
+            let mut datagram = Vec::new();
+            Sealer::new(&key).seal(5, &frame, &mut datagram);
+            let bit = flip.index(8 * datagram.len());
+            datagram[bit / 8] ^= 1 << (bit % 8);
+            let before = datagram.clone();
+            prop_assert_eq!(Opener::new(&key).open(&mut datagram), Err(OpenError::Mac));
+            prop_assert_eq!(datagram, before);
+        }
+
+        #[test]
+        fn rubbish_never_panics(spec in specs(), mut bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Opener::new(&key(spec)).open(&mut bytes);
+        }
+    }
+}

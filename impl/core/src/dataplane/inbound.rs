@@ -1,0 +1,215 @@
+//! Network to device: one value for the thread that reads the UDP sockets.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::egress::frame_len;
+use super::{Egress, Forwarding, KeyEpoch, Origin, PeerPath, Switch, Up, UdpPath};
+use crate::constants::{MAX_SEQNO, SEQNO_LEN};
+use crate::crypto::packet::OpenError;
+use crate::graph::NodeId;
+use crate::tunnel::probe;
+use crate::tunnel::replay::ReplayWindow;
+
+/// How often all keys may be tried on a packet from an unknown address (tinc 1.0: once a
+/// second), so that a flood of rubbish does not cost us a flood of MACs.
+const FULL_SEARCH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Finds out who sent a packet, opens it and passes the frame on.
+#[derive(Debug, Default)]
+pub struct Inbound {
+    switch: Switch,
+    windows: HashMap<KeyEpoch, Window>,
+    last_full_search: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Window {
+    peer: NodeId,
+    replay: ReplayWindow,
+}
+
+/// Which key opened a packet, its sequence number and the length of its frame.
+struct Key {
+    epoch: KeyEpoch,
+    seqno: u32,
+    len: usize,
+}
+
+/// An authentic packet, decrypted in place.
+struct Opened<'a> {
+    peer: NodeId,
+    epoch: KeyEpoch,
+    seqno: u32,
+    frame: &'a mut [u8],
+}
+
+impl Inbound {
+    /// Takes one datagram that came in on a socket and returns the frame in it if it is for the
+    /// device. Everything else that follows from it is appended to `egress`.
+    ///
+    /// Whatever is not authentic, or was seen before, is dropped without effect: in particular
+    /// the sender's address is learned only from a packet that passed both checks.
+    pub fn open<'a>(
+        &mut self,
+        datagram: &'a mut [u8],
+        from: UdpPath,
+        forwarding: &Forwarding,
+        now: Instant,
+        egress: &mut Egress,
+    ) -> Option<&'a [u8]> {
+        let Opened {
+            peer,
+            epoch,
+            seqno,
+            frame,
+        } = self.authenticate(datagram, from.address, forwarding, now)?;
+        if !self.is_fresh(peer, epoch, seqno, forwarding) {
+            return None;
+        }
+        let path = forwarding.peer(peer)?;
+        if path.udp != Some(from) {
+            egress.report(Up::Source { peer, path: from });
+        }
+        if seqno > MAX_SEQNO {
+            egress.report(Up::KeySpent(peer));
+        }
+        match probe::kind(frame) {
+            Some(probe::Kind::Request) => {
+                answer(frame, peer, path, from, egress);
+                None
+            }
+            Some(probe::Kind::Reply) => {
+                let len = frame_len(frame);
+                egress.report(Up::ProbeReply { peer, len });
+                None
+            }
+            None => {
+                let origin = Origin::Udp(peer);
+                let for_device = self.switch.route(frame, origin, forwarding, now, egress);
+                for_device.then_some(&*frame)
+            }
+        }
+    }
+
+    fn authenticate<'a>(
+        &mut self,
+        datagram: &'a mut [u8],
+        from: SocketAddr,
+        forwarding: &Forwarding,
+        now: Instant,
+    ) -> Option<Opened<'a>> {
+        let expected = forwarding.sources.get(&from).copied();
+        let known = expected.and_then(|peer| {
+            let path = forwarding.peer(peer)?;
+            Some((peer, open_by_any(path, datagram)?))
+        });
+        let found = known.or_else(|| self.search(datagram, from, expected, forwarding, now));
+        let (peer, Key { epoch, seqno, len }) = found?;
+        let frame = datagram.get_mut(SEQNO_LEN..SEQNO_LEN + len)?;
+        Some(Opened {
+            peer,
+            epoch,
+            seqno,
+            frame,
+        })
+    }
+
+    /// Looks for the sender of a packet from an unknown address by trying keys: first those of
+    /// nodes known at the same IP address (a NAT that moved the port), then at most once a
+    /// second everybody's. Only packets with a MAC can be recognised this way.
+    fn search(
+        &mut self,
+        datagram: &mut [u8],
+        from: SocketAddr,
+        tried: Option<NodeId>,
+        forwarding: &Forwarding,
+        now: Instant,
+    ) -> Option<(NodeId, Key)> {
+        let mut open_where = |near: bool| {
+            forwarding
+                .peers
+                .iter()
+                .filter(|(id, path)| {
+                    Some(*id) != tried && path.known_at.contains(&from.ip()) == near
+                })
+                .filter(|(_, path)| path.in_keys.first().is_some_and(|key| key.authenticates))
+                .find_map(|(id, path)| Some((id, open_by_any(path, datagram)?)))
+        };
+        if let Some(found) = open_where(true) {
+            return Some(found);
+        }
+        let searched_lately = self.last_full_search.is_some_and(|last| {
+            now.saturating_duration_since(last) < FULL_SEARCH_INTERVAL
+        });
+        if searched_lately {
+            return None;
+        }
+        self.last_full_search = Some(now);
+        open_where(false)
+    }
+
+    fn is_fresh(
+        &mut self,
+        peer: NodeId,
+        epoch: KeyEpoch,
+        seqno: u32,
+        forwarding: &Forwarding,
+    ) -> bool {
+        if !self.windows.contains_key(&epoch) {
+            // A new key of this peer: windows of keys that are no longer accepted go.
+            self.windows.retain(|known, window| {
+                window.peer != peer
+                    || forwarding
+                        .peer(peer)
+                        .is_some_and(|path| path.in_keys.iter().any(|key| key.epoch == *known))
+            });
+        }
+        self.windows
+            .entry(epoch)
+            .or_insert_with(|| Window {
+                peer,
+                replay: ReplayWindow::new(forwarding.replay_window),
+            })
+            .replay
+            .accept(seqno)
+            .is_ok()
+    }
+}
+
+/// Opens a packet in place by one of a node's keys.
+fn open_by_any(path: &PeerPath, datagram: &mut [u8]) -> Option<Key> {
+    for key in &path.in_keys {
+        match key.opener.open(datagram) {
+            Ok((seqno, frame)) => {
+                return Some(Key {
+                    epoch: key.epoch,
+                    seqno,
+                    len: frame.len(),
+                });
+            }
+            // The packet is as it was: the key before may fit.
+            Err(OpenError::Mac) => {}
+            Err(_) => return None,
+        }
+    }
+    None
+}
+
+/// Sends a probe back where it came from; without a key the peer has to try again, since
+/// probes never travel by TCP.
+fn answer(
+    frame: &mut [u8],
+    peer: NodeId,
+    path: &PeerPath,
+    from: UdpPath,
+    egress: &mut Egress,
+) {
+    probe::make_reply(frame);
+    let Some(key) = &path.out_key else {
+        egress.report(Up::KeyWanted(peer));
+        return;
+    };
+    egress.push_datagram(peer, from, frame_len(frame), |out| key.seal(frame, out));
+}

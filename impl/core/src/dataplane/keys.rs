@@ -1,0 +1,82 @@
+//! Keys in use: what a thread needs to seal or open packets, made ready once.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::constants::MAX_SEQNO;
+use crate::crypto::packet::{Opener, PacketKey, Sealer};
+
+/// Number of a key within this process; replay windows belong to it, so that no window outlives
+/// its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct KeyEpoch(pub u64);
+
+/// The key a peer chose for what we send to it, with the sequence numbers spent on it.
+///
+/// The counter lives in the key: whoever seals takes a number nobody else gets, and a new key
+/// starts at 1 by construction.
+pub struct OutKey {
+    sealer: Sealer,
+    sent: AtomicU32,
+}
+
+impl OutKey {
+    /// Makes a key ready; no number is spent yet.
+    #[must_use]
+    pub fn new(key: &PacketKey) -> Self {
+        Self {
+            sealer: Sealer::new(key),
+            sent: AtomicU32::new(0),
+        }
+    }
+
+    /// Appends the datagram for one frame to `out`; `false` if the key is spent, which a peer
+    /// that renews its keys never lets happen.
+    #[must_use]
+    pub fn seal(&self, frame: &[u8], out: &mut Vec<u8>) -> bool {
+        // Far above the number from which the receiver asks for a new key, far below wrapping.
+        if self.sent.load(Ordering::Relaxed) >= 2 * MAX_SEQNO {
+            return false;
+        }
+        let seqno = self.sent.fetch_add(1, Ordering::Relaxed) + 1;
+        self.sealer.seal(seqno, frame, out);
+        true
+    }
+}
+
+/// A key of ours, by which a peer seals what it sends to us.
+pub struct InKey {
+    /// Identity of the key.
+    pub epoch: KeyEpoch,
+    /// Opens what the peer sealed.
+    pub opener: Opener,
+    /// Packets carry a MAC, so that their sender can be found by trying keys.
+    pub authenticates: bool,
+}
+
+impl InKey {
+    /// Makes a key ready.
+    #[must_use]
+    pub fn new(key: &PacketKey, epoch: KeyEpoch) -> Self {
+        Self {
+            epoch,
+            opener: Opener::new(key),
+            authenticates: key.spec().mac_on_wire() > 0,
+        }
+    }
+}
+
+impl std::fmt::Debug for OutKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OutKey")
+            .field("sent", &self.sent)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for InKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InKey")
+            .field("epoch", &self.epoch)
+            .finish_non_exhaustive()
+    }
+}

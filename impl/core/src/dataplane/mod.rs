@@ -1,0 +1,20 @@
+//! The path of a packet: frames from the device become datagrams, datagrams become frames.
+//!
+//! Nothing here decides anything about the mesh. A thread owns one [`Outbound`] or one
+//! [`Inbound`], reads the immutable [`Forwarding`] that the control side published last, and
+//! reports what only the control side may judge as [`Up`]. No lock is taken and nothing is
+//! allocated for a packet that goes by UDP.
+
+mod egress;
+mod inbound;
+mod keys;
+mod outbound;
+mod snapshot;
+mod switch;
+
+pub use egress::{Datagram, Egress, Up};
+pub use inbound::Inbound;
+pub use keys::{InKey, KeyEpoch, OutKey};
+pub use outbound::Outbound;
+pub use snapshot::{Forwarding, Lease, Mode, Owner, PeerPath, UdpPath};
+pub use switch::{Origin, Switch};

@@ -1,0 +1,157 @@
+//! What flooding needs to stay finite: memory of the lines already seen, and of contradictions
+//! that betray two nodes with one name.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::time::{Duration, Instant};
+
+use sha2::{Digest as _, Sha256};
+
+/// Most lines remembered at once. Our own cap: a peer that floods faster loses duplicate
+/// suppression for its oldest lines, not our memory.
+const MOST_LINES: usize = 65_536;
+
+/// Contradictions of each kind within one housekeeping pass from which on the name is taken to
+/// be in use twice (tinc 1.0).
+const CONTRADICTIONS: u32 = 100;
+
+/// First and shortest suspension after that (tinc 1.0).
+const SHORTEST_SUSPENSION: Duration = Duration::from_secs(10);
+
+/// Longest suspension; our own cap.
+const LONGEST_SUSPENSION: Duration = Duration::from_secs(3600);
+
+/// Memory of flooded request lines, by which loops in the mesh end (tinc 1.0 legacy protocol,
+/// flooding).
+///
+/// Lines are kept as truncated SHA-256 values, so that the memory a peer can make us use does
+/// not depend on how long its lines are.
+#[derive(Debug, Default)]
+pub struct PastLines(HashMap<[u8; 16], Instant>);
+
+impl PastLines {
+    /// Remembers a line; says whether it is new.
+    pub fn is_new(&mut self, line: &[u8], now: Instant) -> bool {
+        if self.0.len() >= MOST_LINES {
+            self.forget_oldest_half();
+        }
+        let mut key = [0; 16];
+        for (slot, byte) in key.iter_mut().zip(Sha256::digest(line)) {
+            *slot = byte;
+        }
+        match self.0.entry(key) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(slot) => {
+                slot.insert(now);
+                true
+            }
+        }
+    }
+
+    /// Forgets what is older than `age`.
+    pub fn expire(&mut self, age: Duration, now: Instant) {
+        self.0
+            .retain(|_, seen| now.saturating_duration_since(*seen) < age);
+    }
+
+    fn forget_oldest_half(&mut self) {
+        let mut times: Vec<_> = self.0.values().copied().collect();
+        let middle = times.len() / 2;
+        let (_, median, _) = times.select_nth_unstable(middle);
+        let median = *median;
+        self.0.retain(|_, seen| *seen > median);
+    }
+}
+
+/// Counts how often others said things about us that are not so.
+///
+/// Two nodes that share a name take each other's edges back for ever. When that shows, the
+/// reference stops its whole loop for a while; we only stop dialling, so that other peers are
+/// not disturbed.
+#[derive(Debug)]
+pub struct Contradictions {
+    added: u32,
+    deleted: u32,
+    suspension: Duration,
+}
+
+impl Default for Contradictions {
+    fn default() -> Self {
+        Self {
+            added: 0,
+            deleted: 0,
+            suspension: SHORTEST_SUSPENSION,
+        }
+    }
+}
+
+impl Contradictions {
+    /// Somebody announced an edge of ours that does not exist.
+    pub fn edge_added(&mut self) {
+        self.added = self.added.saturating_add(1);
+    }
+
+    /// Somebody withdrew an edge of ours that does exist.
+    pub fn edge_deleted(&mut self) {
+        self.deleted = self.deleted.saturating_add(1);
+    }
+
+    /// Ends one housekeeping pass: how long to stop dialling, if our name is in use twice.
+    pub fn verdict(&mut self) -> Option<Duration> {
+        let twice = self.added > CONTRADICTIONS && self.deleted > CONTRADICTIONS;
+        (self.added, self.deleted) = (0, 0);
+        if twice {
+            let suspension = self.suspension;
+            self.suspension = (suspension * 2).min(LONGEST_SUSPENSION);
+            Some(suspension)
+        } else {
+            self.suspension = (self.suspension / 2).max(SHORTEST_SUSPENSION);
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_new_once_until_it_expires() {
+        let start = Instant::now();
+        let mut past = PastLines::default();
+        assert!(past.is_new(b"12 1 a b 192.0.2.1 655 c 5", start));
+        assert!(!past.is_new(b"12 1 a b 192.0.2.1 655 c 5", start));
+        assert!(past.is_new(b"12 2 a b 192.0.2.1 655 c 5", start));
+        let later = start + Duration::from_secs(61);
+        past.expire(Duration::from_secs(60), later);
+        assert!(past.is_new(b"12 1 a b 192.0.2.1 655 c 5", later));
+    }
+
+    #[test]
+    fn memory_of_lines_is_bounded() {
+        let start = Instant::now();
+        let mut past = PastLines::default();
+        for number in 0..3 * MOST_LINES {
+            let now = start + Duration::from_micros(u64::try_from(number).unwrap());
+            past.is_new(number.to_string().as_bytes(), now);
+            assert!(past.0.len() <= MOST_LINES);
+        }
+    }
+
+    #[test]
+    fn a_name_in_use_twice_suspends_dialling_longer_each_time() {
+        let mut seen = Contradictions::default();
+        let mut pass = |times: u32| {
+            for _ in 0..times {
+                seen.edge_added();
+                seen.edge_deleted();
+            }
+            seen.verdict()
+        };
+        assert_eq!(pass(100), None);
+        assert_eq!(pass(101), Some(Duration::from_secs(10)));
+        assert_eq!(pass(101), Some(Duration::from_secs(20)));
+        assert_eq!(pass(0), None);
+        assert_eq!(pass(101), Some(Duration::from_secs(20)));
+    }
+}

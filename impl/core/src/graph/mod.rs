@@ -1,0 +1,246 @@
+//! Nodes, directed edges and what follows from them: who is reachable, by which neighbour, and
+//! along which tree broadcasts travel.
+//!
+//! The graph does not know how an edge was heard of, nor who announces it to whom; it only
+//! answers questions about the edges it was given.
+
+mod id;
+mod paths;
+mod tree;
+
+pub use id::{IdMap, NodeId};
+pub use paths::{Path, Paths};
+
+use std::collections::BTreeMap;
+
+use crate::addr::Endpoint;
+use crate::name::NodeName;
+use crate::options::Options;
+
+/// A directed edge: what its origin says about the meta connection to its target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edge {
+    /// Where the origin sees the target; the address belongs to the *target*.
+    pub endpoint: Endpoint,
+    /// What both ends of the connection agreed on.
+    pub options: Options,
+    /// Cost, in milliseconds as measured during the handshake.
+    pub weight: i32,
+}
+
+/// All nodes and edges that have been heard of, including unreachable ones.
+#[derive(Debug)]
+pub struct Graph {
+    me: NodeId,
+    vertices: IdMap<Vertex>,
+    names: BTreeMap<NodeName, NodeId>,
+    edges: usize,
+}
+
+#[derive(Debug)]
+struct Vertex {
+    name: NodeName,
+    /// By the name of the target, which is the order in which the protocol walks them.
+    edges: BTreeMap<NodeName, (NodeId, Edge)>,
+}
+
+impl Graph {
+    /// A graph that knows only ourselves.
+    #[must_use]
+    pub fn new(me: NodeName) -> Self {
+        let mut graph = Self {
+            me: NodeId::FIRST,
+            vertices: IdMap::default(),
+            names: BTreeMap::new(),
+            edges: 0,
+        };
+        graph.me = graph.intern(&me);
+        graph
+    }
+
+    /// Ourselves.
+    #[must_use]
+    pub fn me(&self) -> NodeId {
+        self.me
+    }
+
+    /// The node of that name, made known if it was not.
+    pub fn intern(&mut self, name: &NodeName) -> NodeId {
+        if let Some(id) = self.names.get(name) {
+            return *id;
+        }
+        let id = self.vertices.push(Vertex {
+            name: name.clone(),
+            edges: BTreeMap::new(),
+        });
+        self.names.insert(name.clone(), id);
+        id
+    }
+
+    /// The node of that name, if it was heard of.
+    #[must_use]
+    pub fn find(&self, name: &NodeName) -> Option<NodeId> {
+        self.names.get(name).copied()
+    }
+
+    /// The name of a node; `None` for a forgotten one.
+    #[must_use]
+    pub fn name(&self, id: NodeId) -> Option<&NodeName> {
+        self.vertices.get(id).map(|vertex| &vertex.name)
+    }
+
+    /// Every node in the order of the names.
+    pub fn nodes(&self) -> impl Iterator<Item = (&NodeName, NodeId)> {
+        self.names.iter().map(|(name, id)| (name, *id))
+    }
+
+    /// How many nodes are known.
+    #[must_use]
+    pub fn node_count(&self) -> usize {
+        self.names.len()
+    }
+
+    /// How many directed edges are known.
+    #[must_use]
+    pub fn edge_count(&self) -> usize {
+        self.edges
+    }
+
+    /// The edge between two nodes.
+    #[must_use]
+    pub fn edge(&self, from: NodeId, to: NodeId) -> Option<&Edge> {
+        let target = self.name(to)?;
+        let (_, edge) = self.vertices.get(from)?.edges.get(target)?;
+        Some(edge)
+    }
+
+    /// The edges that leave a node, by the name of their target.
+    pub fn edges_from(&self, from: NodeId) -> impl Iterator<Item = (&NodeName, NodeId, &Edge)> {
+        self.vertices
+            .get(from)
+            .into_iter()
+            .flat_map(|vertex| &vertex.edges)
+            .map(|(name, (id, edge))| (name, *id, edge))
+    }
+
+    /// Every edge as origin, target and edge, ordered by weight and then by both names.
+    #[must_use]
+    pub fn edges_by_weight(&self) -> Vec<(NodeId, NodeId, &Edge)> {
+        let mut all: Vec<_> = self
+            .nodes()
+            .flat_map(|(_, from)| {
+                self.edges_from(from)
+                    .map(move |(_, to, edge)| (from, to, edge))
+            })
+            .collect();
+        // The walk above is in the order of both names already, and the sort is stable.
+        all.sort_by_key(|(_, _, edge)| edge.weight);
+        all
+    }
+
+    /// Adds or replaces an edge; an edge to oneself or between forgotten nodes is not taken.
+    pub fn set_edge(&mut self, from: NodeId, to: NodeId, edge: Edge) {
+        let Some(target) = self.name(to).cloned() else {
+            return;
+        };
+        if from == to {
+            return;
+        }
+        if let Some(vertex) = self.vertices.get_mut(from)
+            && vertex.edges.insert(target, (to, edge)).is_none()
+        {
+            self.edges += 1;
+        }
+    }
+
+    /// Removes an edge and returns it.
+    pub fn remove_edge(&mut self, from: NodeId, to: NodeId) -> Option<Edge> {
+        let target = self.name(to)?.clone();
+        let (_, edge) = self.vertices.get_mut(from)?.edges.remove(&target)?;
+        self.edges -= 1;
+        Some(edge)
+    }
+
+    /// Forgets a node that no edge leaves or enters any more; says whether it did.
+    pub fn forget(&mut self, id: NodeId) -> bool {
+        let Some(name) = self.name(id).cloned() else {
+            return false;
+        };
+        let entered = self
+            .vertices
+            .iter()
+            .any(|(_, vertex)| vertex.edges.contains_key(&name));
+        if id == self.me || entered || self.edges_from(id).next().is_some() {
+            return false;
+        }
+        self.vertices.remove(id);
+        self.names.remove(&name);
+        true
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn name(text: &str) -> NodeName {
+        text.parse().unwrap()
+    }
+
+    pub(crate) fn edge(weight: i32, options: Options) -> Edge {
+        Edge {
+            endpoint: Endpoint::from(std::net::SocketAddr::from((
+                [192, 0, 2, u8::try_from(weight).unwrap()],
+                655,
+            ))),
+            options,
+            weight,
+        }
+    }
+
+    /// Adds both directions.
+    pub(crate) fn pair(graph: &mut Graph, a: &str, b: &str, weight: i32, options: Options) {
+        let (a, b) = (graph.intern(&name(a)), graph.intern(&name(b)));
+        graph.set_edge(a, b, edge(weight, options));
+        graph.set_edge(b, a, edge(weight, options));
+    }
+
+    #[test]
+    fn edges_come_by_weight_then_by_names() {
+        let mut graph = Graph::new(name("m"));
+        pair(&mut graph, "m", "a", 7, Options::default());
+        pair(&mut graph, "b", "a", 3, Options::default());
+        let seen: Vec<_> = graph
+            .edges_by_weight()
+            .into_iter()
+            .map(|(from, to, _)| {
+                let text = |id| graph.name(id).unwrap().to_string();
+                (text(from), text(to))
+            })
+            .collect();
+        let expected = [("a", "b"), ("b", "a"), ("a", "m"), ("m", "a")];
+        assert_eq!(seen, expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
+    }
+
+    #[test]
+    fn a_node_is_forgotten_only_without_edges() {
+        let mut graph = Graph::new(name("m"));
+        pair(&mut graph, "m", "a", 1, Options::default());
+        let a = graph.find(&name("a")).unwrap();
+        assert!(!graph.forget(a));
+        assert!(graph.remove_edge(a, graph.me()).is_some());
+        assert!(!graph.forget(a));
+        assert!(graph.remove_edge(graph.me(), a).is_some());
+        assert_eq!(graph.edge_count(), 0);
+        assert!(graph.forget(a));
+        assert!(graph.find(&name("a")).is_none());
+        assert!(!graph.forget(graph.me()));
+    }
+
+    #[test]
+    fn an_edge_to_oneself_is_not_taken() {
+        let mut graph = Graph::new(name("m"));
+        graph.set_edge(graph.me(), graph.me(), edge(1, Options::default()));
+        assert_eq!(graph.edge_count(), 0);
+    }
+}

@@ -1,0 +1,222 @@
+//! What has to be looked after from time to time, and what operators ask for.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use rand_core::CryptoRng;
+
+use super::{Closing, ConnId, Node, Timer, limits};
+use crate::dataplane::Lease;
+use crate::name::NodeName;
+use crate::subnet::{Mac, Subnet, SubnetAddr};
+use crate::wire::request::Request;
+
+impl Node {
+    /// One pass, every `PingTimeout` seconds.
+    pub(super) fn housekeeping(&mut self, now: Instant, rng: &mut dyn CryptoRng) {
+        self.timers
+            .set(Timer::Housekeeping, now + self.settings.ping_timeout);
+        self.check_links(now, rng);
+        self.expire_leases(now, rng);
+        self.expire_retired_keys(now);
+        self.past.expire(self.settings.ping_interval, now);
+        if let Some(suspension) = self.contradictions.verdict() {
+            tracing::warn!(
+                "another node seems to use our name {}; no dialling for {suspension:?}",
+                self.settings.name
+            );
+            self.suspended = Some(now + suspension);
+        }
+    }
+
+    /// Pings who is due, drops who does not answer, does not authenticate or does not read.
+    fn check_links(&mut self, now: Instant, rng: &mut dyn CryptoRng) {
+        let conns: Vec<_> = self.links.keys().copied().collect();
+        for conn in conns {
+            match self.verdict(conn, now) {
+                Verdict::Fine => {}
+                Verdict::Ping => self.ping(conn, now),
+                Verdict::Drop(how, why) => {
+                    if let Some(link) = self.links.get(&conn) {
+                        let peer = link.meta.peer_name().map_or("a stranger", NodeName::as_str);
+                        tracing::info!("closing the connection with {peer} ({}): {why}", link.address);
+                    }
+                    self.close(conn, how, now, rng);
+                }
+            }
+        }
+    }
+
+    fn verdict(&mut self, conn: ConnId, now: Instant) -> Verdict {
+        let (interval, timeout) = (self.settings.ping_interval, self.settings.ping_timeout);
+        let Some(link) = self.links.get_mut(&conn) else {
+            return Verdict::Fine;
+        };
+        if link.backlog.bytes() == 0 {
+            link.congested = None;
+        } else {
+            let since = *link.congested.get_or_insert(now);
+            let stuck = now.saturating_duration_since(since) >= timeout;
+            if stuck || link.backlog.bytes() > limits::BACKLOG {
+                return Verdict::Drop(Closing::Now, "it does not read what we send");
+            }
+        }
+        let idle = now.saturating_duration_since(link.last_ping);
+        match (&link.active, link.ping_unanswered) {
+            (None, _) if idle >= timeout => {
+                Verdict::Drop(Closing::Tarpit, "no authentication in time")
+            }
+            (Some(_), true) if idle >= timeout => Verdict::Drop(Closing::Now, "ping timeout"),
+            (Some(_), false) if idle >= interval => Verdict::Ping,
+            _ => Verdict::Fine,
+        }
+    }
+
+    fn ping(&mut self, conn: ConnId, now: Instant) {
+        if let Some(link) = self.links.get_mut(&conn) {
+            link.last_ping = now;
+            link.ping_unanswered = true;
+        }
+        self.send(conn, &Request::Ping);
+    }
+
+    pub(super) fn pong(&mut self, conn: ConnId) {
+        if let Some(link) = self.links.get_mut(&conn) {
+            link.ping_unanswered = false;
+            if let Some(active) = &mut link.active {
+                active.proven = true;
+            }
+        }
+    }
+
+    /// A MAC address appeared behind our device: it is ours from now on.
+    pub(super) fn learn(&mut self, mac: Mac, now: Instant, rng: &mut dyn CryptoRng) {
+        if self.leases.contains_key(&mac) || self.leases.len() >= limits::SUBNETS {
+            return;
+        }
+        self.leases.insert(mac, Arc::new(Lease::new(now)));
+        self.picture_stale = true;
+        let subnet = Subnet::from(SubnetAddr::Mac(mac));
+        tracing::debug!("learned {mac}");
+        self.add_own_subnet(subnet);
+        self.announce_subnet(self.me(), subnet, rng);
+    }
+
+    /// A MAC address is no longer ours.
+    pub(super) fn unlearn(&mut self, mac: Mac, rng: &mut dyn CryptoRng) {
+        let subnet = Subnet::from(SubnetAddr::Mac(mac));
+        let me = self.me();
+        self.leases.remove(&mac);
+        self.picture_stale = true;
+        if let Some(own) = self.peers.get_mut(me)
+            && own.subnets.remove(&subnet)
+        {
+            self.withdraw_subnet(me, subnet, rng);
+            self.subnet_script(me, subnet, false);
+        }
+    }
+
+    fn expire_leases(&mut self, now: Instant, rng: &mut dyn CryptoRng) {
+        let expired: Vec<_> = self
+            .leases
+            .iter()
+            .filter(|(_, lease)| lease.idle(now) >= self.settings.mac_expire)
+            .map(|(mac, _)| *mac)
+            .collect();
+        for mac in expired {
+            tracing::debug!("{mac} has not been seen for long, it is forgotten");
+            self.unlearn(mac, rng);
+        }
+    }
+
+    pub(super) fn retry_now(&mut self, now: Instant, rng: &mut dyn CryptoRng) {
+        self.suspended = None;
+        self.timers.hasten(now);
+        let active: Vec<_> = self
+            .links
+            .iter()
+            .filter(|(_, link)| link.active.is_some())
+            .map(|(conn, _)| *conn)
+            .collect();
+        for conn in active {
+            self.ping(conn, now);
+        }
+        self.timers_due(now, rng);
+    }
+
+    /// Takes new orders about whom to dial; connections that are to be dropped go first.
+    pub(super) fn reload(
+        &mut self,
+        connect_to: Vec<NodeName>,
+        drop: &[NodeName],
+        now: Instant,
+        rng: &mut dyn CryptoRng,
+    ) {
+        for name in drop {
+            let link = self
+                .graph
+                .find(name)
+                .and_then(|id| self.peers.get(id)?.link);
+            if let Some(conn) = link {
+                tracing::info!("closing the connection with {name}: its host file changed");
+                self.close(conn, Closing::Now, now, rng);
+            }
+        }
+        self.set_outgoing(connect_to);
+    }
+
+    /// Forgets unreachable nodes with all that is theirs.
+    pub(super) fn purge(&mut self, rng: &mut dyn CryptoRng) {
+        let gone: Vec<_> = self
+            .graph
+            .nodes()
+            .map(|(_, id)| id)
+            .filter(|id| *id != self.me() && !self.is_reachable(*id))
+            .collect();
+        for id in &gone {
+            let subnets = match self.peers.get_mut(*id) {
+                Some(peer) => std::mem::take(&mut peer.subnets),
+                None => continue,
+            };
+            for subnet in subnets {
+                self.withdraw_subnet(*id, subnet, rng);
+            }
+            let targets: Vec<_> = self.graph.edges_from(*id).map(|(_, to, _)| to).collect();
+            for to in targets {
+                self.graph.remove_edge(*id, to);
+                self.withdraw_edge(*id, to, None, rng);
+            }
+        }
+        for id in gone {
+            if self.graph.forget(id) {
+                self.peers.remove(id);
+            }
+        }
+        self.picture_stale = true;
+    }
+
+    /// Ends everything in the order of tinc: connections with the scripts that follow from
+    /// their end, then our own subnets.
+    pub(super) fn shut_down(&mut self, now: Instant, rng: &mut dyn CryptoRng) {
+        self.closing = true;
+        self.set_outgoing(Vec::new());
+        let conns: Vec<_> = self.links.keys().copied().collect();
+        for conn in conns {
+            self.close(conn, Closing::Now, now, rng);
+        }
+        let me = self.me();
+        let subnets = match self.peers.get_mut(me) {
+            Some(own) => std::mem::take(&mut own.subnets),
+            None => return,
+        };
+        for subnet in subnets {
+            self.subnet_script(me, subnet, false);
+        }
+    }
+}
+
+enum Verdict {
+    Fine,
+    Ping,
+    Drop(Closing, &'static str),
+}

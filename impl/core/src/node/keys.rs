@@ -1,0 +1,213 @@
+//! Packet keys: the receiver of packets chooses how they are sealed and tells the sender.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rand_core::CryptoRng;
+
+use super::peer::{ReceiveKey, SendKey};
+use super::{ConnId, Node, Timer};
+use crate::addr::Endpoint;
+use crate::crypto::packet::PacketKey;
+use crate::dataplane::{InKey, KeyEpoch, OutKey};
+use crate::graph::NodeId;
+use crate::name::NodeName;
+use crate::wire::request::{AnsKey, Request};
+
+/// Shortest time between two REQ_KEYs to one node (tinc 1.0).
+const ASK_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How long packets sealed by the key before are still opened: what is under way when keys
+/// change is not lost. Our own; the reference forgets at once.
+const GRACE: Duration = Duration::from_secs(10);
+
+impl Node {
+    /// A frame could not be sealed for a node: asks it for a key.
+    pub(super) fn want_key(&mut self, id: NodeId, now: Instant) {
+        let Some(peer) = self.peers.get_mut(id) else {
+            return;
+        };
+        let asked_lately = peer
+            .key_asked
+            .is_some_and(|asked| now.saturating_duration_since(asked) < ASK_INTERVAL);
+        if asked_lately || peer.out_key.is_some() {
+            return;
+        }
+        peer.key_asked = Some(now);
+        if let (Some(conn), Some(to)) = (self.conn_towards(id), self.graph.name(id)) {
+            let from = self.settings.name.clone();
+            let to = to.clone();
+            self.send(conn, &Request::ReqKey { from, to });
+        }
+    }
+
+    /// The meta connection that leads to a node.
+    fn conn_towards(&self, id: NodeId) -> Option<ConnId> {
+        let path = self.peers.get(id)?.path.as_ref()?;
+        self.peers.get(path.nexthop)?.link
+    }
+
+    pub(super) fn key_requested(
+        &mut self,
+        from: &NodeName,
+        to: &NodeName,
+        line: &[u8],
+        now: Instant,
+        rng: &mut dyn CryptoRng,
+    ) {
+        let (Some(asker), Some(asked)) = (self.graph.find(from), self.graph.find(to)) else {
+            return;
+        };
+        if asked != self.me() {
+            if let Some(conn) = self.conn_towards(asked) {
+                self.send_line(conn, line);
+            }
+        } else if asker != self.me() {
+            self.send_key(asker, now, rng);
+        }
+    }
+
+    /// Makes a key for a node and tells it.
+    pub(super) fn send_key(&mut self, id: NodeId, now: Instant, rng: &mut dyn CryptoRng) {
+        let Some(conn) = self.conn_towards(id) else {
+            return;
+        };
+        let (Some(to), Some(peer)) = (self.graph.name(id), self.peers.get_mut(id)) else {
+            return;
+        };
+        let spec = self.settings.packet;
+        let key = PacketKey::generate(spec, rng);
+        self.keys_made += 1;
+        for old in &mut peer.in_keys {
+            old.retired.get_or_insert(now);
+        }
+        // One key before the one in force is enough for what is under way.
+        peer.in_keys.truncate(1);
+        peer.in_keys.insert(
+            0,
+            ReceiveKey {
+                key: Arc::new(InKey::new(&key, KeyEpoch(self.keys_made))),
+                retired: None,
+            },
+        );
+        self.picture_stale = true;
+        let answer = key.announce(self.settings.name.clone(), to.clone());
+        self.send(conn, &Request::AnsKey(answer));
+    }
+
+    pub(super) fn key_answered(
+        &mut self,
+        answer: &AnsKey,
+        line: &[u8],
+        now: Instant,
+        rng: &mut dyn CryptoRng,
+    ) {
+        let (Some(from), Some(to)) = (self.graph.find(&answer.from), self.graph.find(&answer.to))
+        else {
+            return;
+        };
+        if to != self.me() {
+            self.relay_key(from, to, answer, line);
+            return;
+        }
+        let Some(peer) = self.peers.get_mut(from) else {
+            return;
+        };
+        if from == self.graph.me() || peer.path.is_none() {
+            return;
+        }
+        // The old key is void even if the new one is unusable.
+        peer.out_key = None;
+        self.picture_stale = true;
+        match PacketKey::from_ans_key(answer) {
+            Ok(key) => {
+                peer.out_key = Some(SendKey {
+                    key: Arc::new(OutKey::new(&key)),
+                    spec: key.spec(),
+                });
+                peer.key_asked = None;
+            }
+            Err(error) => {
+                tracing::warn!("{} sent a packet key that cannot be used: {error}", answer.from);
+                return;
+            }
+        }
+        if let Some(address) = answer.endpoint.as_ref().and_then(Endpoint::socket_addr) {
+            self.reflexive_address(from, address);
+        }
+        self.start_probing(from, now, rng);
+    }
+
+    /// Passes an ANS_KEY on, with the address at which we see its sender if that may help the
+    /// receiver to reach it through a NAT.
+    fn relay_key(&mut self, from: NodeId, to: NodeId, answer: &AnsKey, line: &[u8]) {
+        let Some(conn) = self.conn_towards(to) else {
+            return;
+        };
+        let proven = |id| {
+            let peer = self.peers.get(id)?;
+            (peer.pmtu.min_mtu() != 0).then_some(peer.udp?)
+        };
+        let seen_at = self.peers.get(from).and_then(|peer| peer.udp);
+        match (answer.endpoint.is_none(), seen_at, proven(to)) {
+            (true, Some(udp), Some(_)) => {
+                let Endpoint { host, port } = udp.address.into();
+                let mut line = line.to_vec();
+                line.extend_from_slice(format!(" {host} {port}").as_bytes());
+                self.send_line(conn, &line);
+            }
+            _ => self.send_line(conn, line),
+        }
+    }
+
+    pub(super) fn key_changed(&mut self, conn: ConnId, name: &NodeName, line: &[u8], now: Instant) {
+        if !self.past.is_new(line, now) {
+            return;
+        }
+        let Some(id) = self.graph.find(name).filter(|id| *id != self.me()) else {
+            return;
+        };
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.out_key = None;
+            peer.key_asked = None;
+            self.picture_stale = true;
+        }
+        self.flood(line, Some(conn));
+    }
+
+    /// Gives everybody new keys; those in force are opened a little longer.
+    pub(super) fn renew_keys(&mut self, now: Instant, rng: &mut dyn CryptoRng) {
+        self.timers
+            .set(Timer::KeyExpire, now + self.settings.key_expire);
+        for (_, peer) in self.peers.iter_mut() {
+            for key in &mut peer.in_keys {
+                key.retired.get_or_insert(now);
+            }
+        }
+        let request = Request::KeyChanged {
+            nonce: rng.next_u32(),
+            node: self.settings.name.clone(),
+        };
+        self.flood_request(&request, None);
+        let neighbours: Vec<_> = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| peer.link.is_some() && peer.path.is_some())
+            .map(|(id, _)| id)
+            .collect();
+        for id in neighbours {
+            self.send_key(id, now, rng);
+        }
+    }
+
+    pub(super) fn expire_retired_keys(&mut self, now: Instant) {
+        for (_, peer) in self.peers.iter_mut() {
+            let before = peer.in_keys.len();
+            peer.in_keys.retain(|key| {
+                key.retired
+                    .is_none_or(|retired| now.saturating_duration_since(retired) < GRACE)
+            });
+            self.picture_stale |= peer.in_keys.len() != before;
+        }
+    }
+}

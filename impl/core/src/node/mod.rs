@@ -1,0 +1,246 @@
+//! One node of the mesh: [`Input`] in, [`Output`] out, no I/O.
+//!
+//! The contract with the shell: call [`Node::handle`], then take [`Node::poll_output`] until it
+//! is empty, then wait for the next input or [`Node::deadline`]. Nothing happens in between.
+
+mod dump;
+mod frames;
+mod housekeeping;
+mod io;
+mod keys;
+mod limits;
+mod links;
+mod outgoing;
+mod peer;
+mod picture;
+mod probes;
+mod reach;
+mod requests;
+mod timers;
+
+pub use io::{
+    Backlog, Closing, ConnId, HostConfig, Input, Order, Output, Script, SealedDatagram, Settings,
+    SocketFamily,
+};
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Instant;
+
+use rand_core::CryptoRng;
+
+use crate::dataplane::{Egress, Forwarding, Lease, Outbound, Up};
+use crate::gossip::{Contradictions, PastLines};
+use crate::graph::{Graph, IdMap, NodeId};
+use crate::meta::Identity;
+use crate::name::NodeName;
+use crate::subnet::{Mac, Subnet};
+use crate::tunnel::pmtu::{self, Pmtu};
+use links::Link;
+use outgoing::Outgoing;
+use peer::Peer;
+use timers::{Timer, Timers};
+
+/// The control side of a node.
+pub struct Node {
+    settings: Config,
+    identity: Arc<Identity>,
+    graph: Graph,
+    /// By node, ourselves included.
+    peers: IdMap<Peer>,
+    links: BTreeMap<ConnId, Link>,
+    outgoing: BTreeMap<NodeName, Outgoing>,
+    past: PastLines,
+    contradictions: Contradictions,
+    /// No dialling before this moment, because our name seems to be in use twice.
+    suspended: Option<Instant>,
+    leases: BTreeMap<Mac, Arc<Lease>>,
+    timers: Timers,
+    outputs: VecDeque<Output>,
+    /// Frames that pass through the control side: PACKETs and announcements.
+    outbound: Outbound,
+    egress: Egress,
+    picture: Arc<Forwarding>,
+    /// Something the picture shows has changed.
+    picture_stale: bool,
+    keys_made: u64,
+    closing: bool,
+}
+
+/// [`Settings`] without what has an owner of its own.
+type Config = Settings<()>;
+
+impl Node {
+    /// Starts a node: its subnets come up and it dials whom it is told to.
+    pub fn new(settings: Settings, now: Instant, rng: &mut dyn CryptoRng) -> Self {
+        let (private_key, settings) = settings.split();
+        let identity = Identity {
+            name: settings.name.clone(),
+            private_key,
+            packet: settings.packet,
+            bypass_security: settings.bypass_security,
+        };
+        let graph = Graph::new(settings.name.clone());
+        let me = graph.me();
+        let mut node = Self {
+            picture: Arc::new(Forwarding::alone(me, settings.mode)),
+            identity: Arc::new(identity),
+            peers: IdMap::default(),
+            graph,
+            links: BTreeMap::new(),
+            outgoing: BTreeMap::new(),
+            past: PastLines::default(),
+            contradictions: Contradictions::default(),
+            suspended: None,
+            leases: BTreeMap::new(),
+            timers: Timers::default(),
+            outputs: VecDeque::new(),
+            outbound: Outbound::default(),
+            egress: Egress::default(),
+            picture_stale: true,
+            keys_made: 0,
+            closing: false,
+            settings,
+        };
+        node.start(me, now, rng);
+        node
+    }
+
+    fn start(&mut self, me: NodeId, now: Instant, rng: &mut dyn CryptoRng) {
+        self.peers.insert(me, Peer::new(self.undiscovered(None)));
+        for subnet in self.settings.subnets.clone() {
+            self.add_own_subnet(subnet);
+        }
+        self.timers
+            .set(Timer::Housekeeping, now + self.settings.ping_timeout);
+        self.timers
+            .set(Timer::KeyExpire, now + self.settings.key_expire);
+        self.run_graph(now, rng);
+        for node in self.settings.connect_to.clone() {
+            self.dial(node);
+        }
+        self.publish();
+    }
+
+    /// Takes one input; what follows from it waits in [`Node::poll_output`].
+    pub fn handle(&mut self, input: Input<'_>, now: Instant, rng: &mut dyn CryptoRng) {
+        match input {
+            Input::Accepted {
+                conn,
+                peer,
+                backlog,
+            } => self.accepted(conn, peer, backlog, now),
+            Input::Connected {
+                conn,
+                node,
+                peer,
+                started,
+                backlog,
+            } => self.connected(conn, node, peer, started, backlog, now),
+            Input::DialFailed { node } => self.dial_failed(&node, now, rng),
+            Input::Meta { conn, bytes } => self.meta_bytes(conn, bytes, now, rng),
+            Input::Closed { conn } => self.closed(conn, now, rng),
+            Input::HostLoaded { conn, host } => self.host_loaded(conn, host, now, rng),
+            Input::Up(up) => self.reported(up, now, rng),
+            Input::Order(order) => self.ordered(order, now, rng),
+            Input::Timer => self.timers_due(now, rng),
+        }
+        self.publish();
+    }
+
+    /// Takes the next thing to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When to come back with [`Input::Timer`] at the latest.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.timers.deadline()
+    }
+
+    /// The picture published last.
+    #[must_use]
+    pub fn forwarding(&self) -> Arc<Forwarding> {
+        Arc::clone(&self.picture)
+    }
+
+    fn me(&self) -> NodeId {
+        self.graph.me()
+    }
+
+    fn reported(&mut self, up: Up, now: Instant, rng: &mut dyn CryptoRng) {
+        match up {
+            Up::Learned(mac) => self.learn(mac, now, rng),
+            Up::Frame { neighbour, frame } => self.send_packet(neighbour, &frame, rng),
+            Up::KeyWanted(peer) => self.want_key(peer, now),
+            Up::ProbeReply { peer, len } => self.probe_answered(peer, len, now),
+            Up::Source { peer, path } => self.source_proven(peer, path),
+            Up::TooBig { peer, len } => self.refused_as_too_big(peer, len, now),
+            Up::KeySpent(_) => self.renew_keys(now, rng),
+        }
+    }
+
+    fn ordered(&mut self, order: Order, now: Instant, rng: &mut dyn CryptoRng) {
+        match order {
+            Order::RetryNow => self.retry_now(now, rng),
+            Order::Purge => self.purge(rng),
+            Order::Reload { connect_to, drop } => self.reload(connect_to, &drop, now, rng),
+            Order::Shutdown => self.shut_down(now, rng),
+        }
+    }
+
+    fn timers_due(&mut self, now: Instant, rng: &mut dyn CryptoRng) {
+        while let Some(timer) = self.timers.pop(now) {
+            match timer {
+                Timer::Housekeeping => self.housekeeping(now, rng),
+                Timer::KeyExpire => self.renew_keys(now, rng),
+                Timer::Probe(peer) => self.probe(peer, now, rng),
+                Timer::Redial(node) => self.dial(node),
+            }
+        }
+    }
+
+    /// A node by name, made known if there is room for it.
+    fn intern(&mut self, name: &NodeName) -> Option<NodeId> {
+        if let Some(id) = self.graph.find(name) {
+            return Some(id);
+        }
+        if self.graph.node_count() >= limits::NODES {
+            tracing::warn!(node = %name, limit = limits::NODES, "too many nodes, one is ignored");
+            return None;
+        }
+        let id = self.graph.intern(name);
+        self.peers.insert(id, Peer::new(self.undiscovered(None)));
+        Some(id)
+    }
+
+    /// Path MTU discovery that has not begun, bounded by our own configuration and a host file.
+    fn undiscovered(&self, host: Option<u16>) -> Pmtu {
+        let bounds = [self.settings.pmtu, host];
+        let ceiling = bounds.into_iter().flatten().min();
+        Pmtu::new(
+            ceiling.unwrap_or(pmtu::MAX_LEN),
+            self.settings.ping_interval,
+            self.settings.ping_timeout,
+        )
+    }
+
+    /// For log lines: the name of a node that may be forgotten meanwhile.
+    fn name_of(&self, id: NodeId) -> &str {
+        self.graph.name(id).map_or("?", NodeName::as_str)
+    }
+
+    fn script(&mut self, script: Script) {
+        self.outputs.push_back(Output::Script(script));
+    }
+
+    fn add_own_subnet(&mut self, subnet: Subnet) {
+        let me = self.me();
+        if let Some(own) = self.peers.get_mut(me)
+            && own.subnets.insert(subnet)
+        {
+            self.subnet_script(me, subnet, true);
+        }
+    }
+}

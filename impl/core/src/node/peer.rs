@@ -1,0 +1,65 @@
+//! What is known of one node beside its edges.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::ConnId;
+use crate::crypto::algorithm::PacketSpec;
+use crate::dataplane::{InKey, OutKey, UdpPath};
+use crate::graph::Path;
+use crate::subnet::Subnet;
+use crate::tunnel::pmtu::Pmtu;
+
+/// One node; ourselves included, for our subnets.
+pub(super) struct Peer {
+    /// How it is reached; `None` while it is not.
+    pub(super) path: Option<Path>,
+    /// What it owns, whether it is reachable or not.
+    pub(super) subnets: BTreeSet<Subnet>,
+    /// Its active meta connection to us.
+    pub(super) link: Option<ConnId>,
+    /// Where UDP packets go.
+    pub(super) udp: Option<UdpPath>,
+    /// What it chose for packets to it.
+    pub(super) out_key: Option<SendKey>,
+    /// What we chose for packets from it, the newest first.
+    pub(super) in_keys: Vec<ReceiveKey>,
+    /// When it was asked for a key last.
+    pub(super) key_asked: Option<Instant>,
+    /// Path MTU discovery.
+    pub(super) pmtu: Pmtu,
+}
+
+pub(super) struct SendKey {
+    pub(super) key: Arc<OutKey>,
+    pub(super) spec: PacketSpec,
+}
+
+pub(super) struct ReceiveKey {
+    pub(super) key: Arc<InKey>,
+    /// Since when it is no longer the one in force.
+    pub(super) retired: Option<Instant>,
+}
+
+impl Peer {
+    pub(super) fn new(pmtu: Pmtu) -> Self {
+        Self {
+            path: None,
+            subnets: BTreeSet::new(),
+            link: None,
+            udp: None,
+            out_key: None,
+            in_keys: Vec::new(),
+            key_asked: None,
+            pmtu,
+        }
+    }
+
+    /// Forgets everything that was agreed on with the node while it was reachable.
+    pub(super) fn forget_agreements(&mut self) {
+        self.out_key = None;
+        self.key_asked = None;
+        self.pmtu.reset();
+    }
+}

@@ -1,0 +1,153 @@
+//! What follows when the graph changes: who can be reached now, and who no longer.
+
+use std::time::Instant;
+
+use rand_core::CryptoRng;
+
+use super::{Node, Script, SocketFamily, Timer};
+use crate::addr::Endpoint;
+use crate::dataplane::UdpPath;
+use crate::graph::{NodeId, Path};
+use crate::subnet::Subnet;
+
+impl Node {
+    /// Searches the graph anew and acts on every node whose reachability changed, in the order
+    /// of the names: scripts, keys, path MTU.
+    pub(super) fn run_graph(&mut self, now: Instant, rng: &mut dyn CryptoRng) {
+        self.picture_stale = true;
+        let paths = self.graph.shortest_paths();
+        let nodes: Vec<_> = self.graph.nodes().map(|(_, id)| id).collect();
+        for id in nodes {
+            let path = paths.get(id).cloned();
+            if id == self.me() {
+                if let Some(own) = self.peers.get_mut(id) {
+                    own.path = path;
+                }
+                continue;
+            }
+            let Some(peer) = self.peers.get(id) else {
+                continue;
+            };
+            match (peer.path.is_some(), path) {
+                (false, Some(path)) => self.came_up(id, path, now, rng),
+                (true, None) => self.went_down(id),
+                (true, Some(path)) => self.moved(id, path),
+                (false, None) => {}
+            }
+        }
+    }
+
+    fn came_up(&mut self, id: NodeId, path: Path, now: Instant, rng: &mut dyn CryptoRng) {
+        let udp = path.address.and_then(|address| self.udp_path(address));
+        self.timers.stop(&Timer::Probe(id));
+        let Some(peer) = self.peers.get_mut(id) else {
+            return;
+        };
+        peer.forget_agreements();
+        peer.udp = udp;
+        peer.path = Some(path);
+        let neighbour = peer.link.is_some();
+        let endpoint = self.endpoint_of(id);
+        let place = endpoint.as_ref().map(ToString::to_string);
+        tracing::info!(
+            "{} is reachable ({})",
+            self.name_of(id),
+            place.as_deref().unwrap_or("address unknown")
+        );
+        self.reachability_scripts(id, true, endpoint);
+        if neighbour {
+            self.send_key(id, now, rng);
+        }
+    }
+
+    fn went_down(&mut self, id: NodeId) {
+        let endpoint = self.endpoint_of(id);
+        tracing::info!("{} is no longer reachable", self.name_of(id));
+        self.timers.stop(&Timer::Probe(id));
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.forget_agreements();
+            peer.in_keys.clear();
+            peer.udp = None;
+            peer.path = None;
+        }
+        self.reachability_scripts(id, false, endpoint);
+    }
+
+    fn moved(&mut self, id: NodeId, path: Path) {
+        let udp = path.address.and_then(|address| self.udp_path(address));
+        if let Some(peer) = self.peers.get_mut(id) {
+            // An address learned from the node's own packets is better than hearsay.
+            peer.udp = peer.udp.or(udp);
+            peer.path = Some(path);
+        }
+    }
+
+    /// An address with the first socket that can reach it.
+    pub(super) fn udp_path(&self, address: std::net::SocketAddr) -> Option<UdpPath> {
+        let family = SocketFamily::of(&address);
+        let socket = self
+            .settings
+            .sockets
+            .iter()
+            .position(|socket| *socket == family)?;
+        Some(UdpPath { address, socket })
+    }
+
+    /// Where a node is, for scripts and log lines: its UDP address, else what its best edge
+    /// says, numeric or not.
+    fn endpoint_of(&self, id: NodeId) -> Option<Endpoint> {
+        let peer = self.peers.get(id)?;
+        if let Some(udp) = peer.udp {
+            return Some(udp.address.into());
+        }
+        self.graph
+            .edges_by_weight()
+            .into_iter()
+            .find(|(_, to, _)| *to == id)
+            .map(|(_, _, edge)| edge.endpoint.clone())
+    }
+
+    fn reachability_scripts(&mut self, id: NodeId, up: bool, endpoint: Option<Endpoint>) {
+        let Some(node) = self.graph.name(id).cloned() else {
+            return;
+        };
+        self.script(Script::Host {
+            up,
+            node: node.clone(),
+            endpoint: endpoint.clone(),
+        });
+        let subnets: Vec<_> = match self.peers.get(id) {
+            Some(peer) => peer.subnets.iter().copied().collect(),
+            None => return,
+        };
+        for subnet in subnets {
+            self.script(Script::Subnet {
+                up,
+                node: node.clone(),
+                subnet,
+                endpoint: endpoint.clone(),
+            });
+        }
+    }
+
+    /// Runs the script for a subnet that came or went while its owner is reachable.
+    pub(super) fn subnet_script(&mut self, owner: NodeId, subnet: Subnet, up: bool) {
+        let own = owner == self.me();
+        let reachable = own || self.is_reachable(owner);
+        let endpoint = if own { None } else { self.endpoint_of(owner) };
+        if let Some(node) = self.graph.name(owner).cloned()
+            && reachable
+        {
+            self.script(Script::Subnet {
+                up,
+                node,
+                subnet,
+                endpoint,
+            });
+        }
+    }
+
+    pub(super) fn is_reachable(&self, id: NodeId) -> bool {
+        self.peers.get(id).is_some_and(|peer| peer.path.is_some())
+    }
+}

@@ -1,0 +1,270 @@
+//! Promises of whole nodes to one another, kept in a mesh in memory.
+
+mod support;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use support::{Mesh, broadcast, frame};
+use v6router_core::node::{Input, Order, Script};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn pair() -> Mesh {
+    let mut mesh = Mesh::new(1, &[("pi", &["server"]), ("server", &[])]);
+    assert!(mesh.run(MINUTE, Mesh::converged));
+    mesh
+}
+
+/// A pair whose UDP path is proven for whole Ethernet frames of a 1,500-byte path.
+fn proven_pair() -> Mesh {
+    let mut mesh = pair();
+    assert!(mesh.run(MINUTE, |mesh| mesh.proven("pi") >= 1400
+        && mesh.proven("server") >= 1400));
+    mesh
+}
+
+#[test]
+fn two_nodes_connect_within_a_few_round_trips() {
+    let mut mesh = Mesh::new(1, &[("server", &[]), ("pi", &["server"])]);
+    assert!(mesh.run(Duration::from_millis(200), Mesh::converged));
+}
+
+#[test]
+fn frames_flow_at_once_although_udp_is_not_proven() {
+    let mut mesh = pair();
+    mesh.udp = false;
+    mesh.device_sends(0, &broadcast(1, b"hello"));
+    assert!(mesh.run(MINUTE, |mesh| mesh.members[1].device.len() == 1));
+    assert_eq!(mesh.members[1].device[0], broadcast(1, b"hello"));
+}
+
+#[test]
+fn proven_udp_carries_frames_both_ways() {
+    let mut mesh = proven_pair();
+    let sent = mesh.members[0].datagrams_sent;
+    mesh.device_sends(0, &broadcast(1, b"hello"));
+    assert_eq!(mesh.members[0].datagrams_sent, sent + 1);
+    assert!(mesh.run(MINUTE, |mesh| !mesh.members[1].device.is_empty()));
+    mesh.device_sends(1, &frame(1, 2, b"hello yourself"));
+    assert!(mesh.run(MINUTE, |mesh| !mesh.members[0].device.is_empty()));
+    assert_eq!(mesh.members[0].device[0], frame(1, 2, b"hello yourself"));
+}
+
+#[test]
+fn silence_of_udp_falls_back_to_tcp_and_comes_back() {
+    let mut mesh = proven_pair();
+    mesh.udp = false;
+    assert!(mesh.run(3 * MINUTE, |mesh| mesh.proven("pi") == 0));
+    mesh.device_sends(0, &broadcast(1, b"by tcp"));
+    assert!(mesh.run(MINUTE, |mesh| !mesh.members[1].device.is_empty()));
+    mesh.udp = true;
+    assert!(mesh.run(3 * MINUTE, |mesh| mesh.proven("pi") >= 1400));
+}
+
+#[test]
+fn a_broadcast_reaches_every_node_exactly_once() {
+    let nodes: [(&str, &[&str]); 5] = [
+        ("a", &["b", "c"]),
+        ("b", &["c"]),
+        ("c", &["d"]),
+        ("d", &["a", "e"]),
+        ("e", &[]),
+    ];
+    let mut mesh = Mesh::new(2, &nodes);
+    assert!(mesh.run(MINUTE, Mesh::converged));
+    for from in 0..5 {
+        mesh.device_sends(from, &broadcast(1, &[u8::try_from(from).unwrap()]));
+        mesh.run(Duration::from_secs(1), |_| false);
+        for (index, member) in mesh.members.iter_mut().enumerate() {
+            let got = std::mem::take(&mut member.device).len();
+            assert_eq!(got, usize::from(index != from), "{from} to {index}");
+        }
+    }
+}
+
+#[test]
+fn a_learned_address_is_sent_to_its_owner_only() {
+    let mut mesh = Mesh::new(3, &[("a", &["hub"]), ("b", &["hub"]), ("hub", &[])]);
+    assert!(mesh.run(MINUTE, Mesh::converged));
+    mesh.device_sends(0, &broadcast(1, b"here I am"));
+    mesh.run(Duration::from_secs(1), |_| false);
+    for member in &mut mesh.members {
+        member.device.clear();
+    }
+    mesh.device_sends(1, &frame(1, 2, b"to a"));
+    mesh.run(Duration::from_secs(1), |_| false);
+    assert_eq!(mesh.members[0].device, [frame(1, 2, b"to a")]);
+    assert!(mesh.members[2].device.is_empty());
+}
+
+#[test]
+fn a_leaf_reaches_a_leaf_directly_by_udp() {
+    let mut mesh = Mesh::new(3, &[("a", &["hub"]), ("b", &["hub"]), ("hub", &[])]);
+    assert!(mesh.run(MINUTE, Mesh::converged));
+    mesh.device_sends(0, &broadcast(1, b"here I am"));
+    mesh.run(Duration::from_secs(1), |_| false);
+    mesh.device_sends(1, &frame(1, 2, b"first"));
+    assert!(mesh.run(MINUTE, |mesh| mesh.proven("b") >= 1400));
+    let relayed = mesh.members[2].datagrams_sent;
+    mesh.members[0].device.clear();
+    mesh.device_sends(1, &frame(1, 2, b"direct"));
+    assert!(mesh.run(Duration::from_millis(6), |mesh| {
+        mesh.members[0].device == [frame(1, 2, b"direct")]
+    }));
+    assert_eq!(mesh.members[2].datagrams_sent, relayed);
+}
+
+#[test]
+fn a_moved_station_is_followed() {
+    let mut mesh = Mesh::new(3, &[("a", &["hub"]), ("b", &["hub"]), ("hub", &[])]);
+    assert!(mesh.run(MINUTE, Mesh::converged));
+    mesh.device_sends(0, &broadcast(9, b"at a"));
+    mesh.run(Duration::from_secs(1), |_| false);
+    mesh.device_sends(1, &broadcast(9, b"at b"));
+    mesh.run(Duration::from_secs(1), |_| false);
+    mesh.members[1].device.clear();
+    mesh.device_sends(2, &frame(9, 3, b"where are you"));
+    mesh.run(Duration::from_secs(1), |_| false);
+    assert_eq!(mesh.members[1].device, [frame(9, 3, b"where are you")]);
+}
+
+#[test]
+fn a_killed_server_is_found_again_within_seconds() {
+    let mut mesh = proven_pair();
+    mesh.kill(1);
+    mesh.run(Duration::from_millis(100), |_| false);
+    mesh.start(1);
+    assert!(mesh.run(Duration::from_secs(2), Mesh::converged));
+}
+
+#[test]
+fn a_killed_pi_is_back_at_once() {
+    let mut mesh = proven_pair();
+    mesh.kill(0);
+    mesh.start(0);
+    assert!(mesh.run(Duration::from_millis(300), Mesh::converged));
+    mesh.device_sends(0, &broadcast(1, b"back"));
+    assert!(mesh.run(MINUTE, |mesh| !mesh.members[1].device.is_empty()));
+}
+
+#[test]
+fn key_renewal_loses_no_packet() {
+    let mut mesh = Mesh::with(4, &[("pi", &["server"]), ("server", &[])], |settings| {
+        settings.key_expire = Duration::from_secs(10);
+    });
+    assert!(mesh.run(MINUTE, |mesh| mesh.proven("pi") >= 1400));
+    let count = 12_000_u32;
+    for number in 0..count {
+        mesh.device_sends(0, &broadcast(1, &number.to_be_bytes()));
+        mesh.run(Duration::from_millis(10), |_| false);
+    }
+    mesh.run(Duration::from_secs(1), |_| false);
+    let mut got = mesh.members[1].device.clone();
+    got.sort();
+    got.dedup();
+    assert_eq!(got.len(), usize::try_from(count).unwrap());
+}
+
+#[test]
+fn a_replayed_packet_from_elsewhere_redirects_nothing() {
+    let mut mesh = proven_pair();
+    mesh.device_sends(0, &broadcast(1, b"once"));
+    assert!(mesh.run(MINUTE, |mesh| !mesh.members[1].device.is_empty()));
+    let (_, _, recorded) = mesh.wiretap.last().cloned().unwrap();
+    let thief = SocketAddr::from(([192, 0, 2, 66], 655));
+    mesh.datagram_arrives(1, thief, &recorded);
+    assert_eq!(mesh.members[1].device.len(), 1);
+    mesh.members[0].device.clear();
+    mesh.device_sends(1, &broadcast(2, b"answer"));
+    assert!(mesh.run(MINUTE, |mesh| !mesh.members[0].device.is_empty()));
+}
+
+#[test]
+fn a_new_address_is_learned_from_a_fresh_packet() {
+    let mut mesh = proven_pair();
+    // The NAT moves the Pi to another port.
+    let moved = SocketAddr::from(([10, 0, 0, 77], 1024));
+    mesh.members[0].address = moved;
+    mesh.device_sends(0, &broadcast(1, b"from a new port"));
+    assert!(mesh.run(MINUTE, |mesh| !mesh.members[1].device.is_empty()));
+    mesh.device_sends(1, &broadcast(2, b"there you are"));
+    mesh.run(Duration::from_secs(1), |_| false);
+    assert!(mesh.wiretap.iter().any(|(_, to, _)| *to == moved));
+}
+
+#[test]
+fn scripts_run_in_the_order_of_tinc() {
+    let mut mesh = Mesh::with(5, &[("pi", &["server"]), ("server", &[])], |settings| {
+        settings.subnets = vec!["10.1.0.0/16".parse().unwrap()];
+    });
+    assert!(mesh.run(MINUTE, Mesh::converged));
+    mesh.tell(0, Input::Order(Order::Shutdown));
+    let told: Vec<_> = mesh.members[0]
+        .scripts
+        .iter()
+        .map(|script| match script {
+            Script::Host { up, node, .. } => format!("host {node} {up}"),
+            Script::Subnet { up, node, .. } => format!("subnet {node} {up}"),
+        })
+        .collect();
+    let expected = [
+        "subnet pi true",
+        "host server true",
+        "subnet server true",
+        "host server false",
+        "subnet server false",
+        "subnet pi false",
+    ];
+    assert_eq!(told, expected);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    /// Whatever is killed, stopped and started, in whatever order: the mesh comes together.
+    #[test]
+    fn a_mesh_converges_after_any_restarts(seed: u64) {
+        let nodes: [(&str, &[&str]); 8] = [
+            ("a", &["b", "c"]),
+            ("b", &["a", "c"]),
+            ("c", &["a"]),
+            ("d", &["a", "b"]),
+            ("e", &["c"]),
+            ("f", &["d", "a"]),
+            ("g", &["f", "b"]),
+            ("h", &["a"]),
+        ];
+        let mut mesh = Mesh::new(seed, &nodes);
+        for _ in 0..20 {
+            let victim = mesh.below(nodes.len());
+            if mesh.members[victim].node.is_some() {
+                if mesh.below(2) == 0 { mesh.kill(victim) } else { mesh.stop(victim) }
+            }
+            let pause = u64::try_from(mesh.below(3000)).unwrap();
+            mesh.run(Duration::from_millis(pause), |_| false);
+            if mesh.members[victim].node.is_none() {
+                mesh.start(victim);
+            }
+        }
+        prop_assert!(mesh.run(2 * MINUTE, Mesh::converged), "seed {seed}");
+    }
+
+    /// Rubbish on the UDP port and damaged packets change nothing and disturb nobody.
+    #[test]
+    fn damaged_datagrams_have_no_effect(seed: u64, flip in 0_usize..12_000) {
+        let mut mesh = proven_pair();
+        mesh.device_sends(0, &broadcast(1, b"intact"));
+        assert!(mesh.run(MINUTE, |mesh| !mesh.members[1].device.is_empty()));
+        let (from, _, mut bytes) = mesh.wiretap.last().cloned().unwrap();
+        let bit = flip % (8 * bytes.len());
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        mesh.datagram_arrives(1, from, &bytes);
+        mesh.datagram_arrives(1, from, &seed.to_be_bytes());
+        mesh.datagram_arrives(1, from, &[]);
+        prop_assert_eq!(mesh.members[1].device.len(), 1);
+        mesh.device_sends(0, &broadcast(1, b"still fine"));
+        prop_assert!(mesh.run(MINUTE, |mesh| mesh.members[1].device.len() == 2));
+    }
+}

@@ -1,0 +1,470 @@
+//! A mesh held in memory: real nodes, one clock, wires with a latency and no kernel.
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+use v6router_core::addr::Port;
+use v6router_core::crypto::algorithm::PacketSpec;
+use v6router_core::crypto::rsa::{PrivateKey, PublicKey};
+use v6router_core::dataplane::{Egress, Forwarding, Inbound, Mode, Outbound, UdpPath};
+use v6router_core::name::NodeName;
+use v6router_core::node::{
+    Backlog, ConnId, HostConfig, Input, Node, Order, Output, Script, Settings, SocketFamily,
+};
+use v6router_core::options::Options;
+
+/// One way over any wire.
+const LATENCY: Duration = Duration::from_millis(5);
+
+/// One node with what a shell would hold for it.
+pub(crate) struct Member {
+    pub(crate) name: NodeName,
+    pub(crate) address: SocketAddr,
+    pub(crate) node: Option<Node>,
+    connect_to: Vec<NodeName>,
+    inbound: Inbound,
+    outbound: Outbound,
+    picture: Option<Arc<Forwarding>>,
+    /// Frames that its device got.
+    pub(crate) device: Vec<Vec<u8>>,
+    /// Scripts it ran.
+    pub(crate) scripts: Vec<Script>,
+    /// Datagrams it sent, delivered or not.
+    pub(crate) datagrams_sent: usize,
+}
+
+enum Event {
+    Input(usize, Told),
+    Datagram {
+        to: SocketAddr,
+        from: SocketAddr,
+        bytes: Vec<u8>,
+    },
+}
+
+enum Told {
+    Accepted(ConnId, SocketAddr),
+    Connected(ConnId, NodeName, SocketAddr, Instant),
+    DialFailed(NodeName),
+    Meta(ConnId, Vec<u8>),
+    Closed(ConnId),
+}
+
+/// All nodes, all wires, one clock.
+pub(crate) struct Mesh {
+    pub(crate) now: Instant,
+    pub(crate) rng: StdRng,
+    pub(crate) members: Vec<Member>,
+    /// Longest UDP payload that gets through, in bytes.
+    pub(crate) path_mtu: usize,
+    /// UDP gets through at all.
+    pub(crate) udp: bool,
+    /// Every datagram delivered, for replays.
+    pub(crate) wiretap: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
+    events: BTreeMap<(Instant, u64), Event>,
+    wires: HashMap<(usize, ConnId), (usize, ConnId)>,
+    sequence: u64,
+    settings: fn(&mut Settings),
+}
+
+impl Mesh {
+    /// Nodes by name, each with those it connects to.
+    pub(crate) fn new(seed: u64, nodes: &[(&str, &[&str])]) -> Self {
+        Self::with(seed, nodes, |_| {})
+    }
+
+    /// The same with changes to the settings of every node.
+    pub(crate) fn with(seed: u64, nodes: &[(&str, &[&str])], settings: fn(&mut Settings)) -> Self {
+        let mut mesh = Self {
+            now: Instant::now(),
+            rng: StdRng::seed_from_u64(seed),
+            members: Vec::new(),
+            path_mtu: 1472,
+            udp: true,
+            wiretap: Vec::new(),
+            events: BTreeMap::new(),
+            wires: HashMap::new(),
+            sequence: 0,
+            settings,
+        };
+        for (index, (name, connect_to)) in nodes.iter().enumerate() {
+            let host = u8::try_from(index + 1).unwrap();
+            mesh.members.push(Member {
+                name: name.parse().unwrap(),
+                address: SocketAddr::from(([10, 0, 0, host], 655)),
+                node: None,
+                connect_to: connect_to
+                    .iter()
+                    .map(|name| name.parse().unwrap())
+                    .collect(),
+                inbound: Inbound::default(),
+                outbound: Outbound::default(),
+                picture: None,
+                device: Vec::new(),
+                scripts: Vec::new(),
+                datagrams_sent: 0,
+            });
+        }
+        for index in 0..mesh.members.len() {
+            mesh.start(index);
+        }
+        mesh
+    }
+
+    /// Starts a node from nothing.
+    pub(crate) fn start(&mut self, index: usize) {
+        let member = &mut self.members[index];
+        let mut settings = Settings {
+            name: member.name.clone(),
+            private_key: key(index),
+            mode: Mode::Switch,
+            port: Port::Number(655),
+            subnets: Vec::new(),
+            connect_to: member.connect_to.clone(),
+            packet: PacketSpec::default(),
+            options: Options::PMTU_DISCOVERY.with(Options::CLAMP_MSS),
+            relays: true,
+            broadcast: true,
+            ping_interval: Duration::from_secs(60),
+            ping_timeout: Duration::from_secs(5),
+            key_expire: Duration::from_secs(3600),
+            mac_expire: Duration::from_secs(600),
+            min_timeout: Duration::ZERO,
+            max_timeout: Duration::from_secs(900),
+            replay_window: 16,
+            max_output_buffer: 15_180,
+            pmtu: None,
+            bypass_security: false,
+            sockets: vec![SocketFamily::V4],
+        };
+        (self.settings)(&mut settings);
+        member.inbound = Inbound::default();
+        member.outbound = Outbound::default();
+        member.node = Some(Node::new(settings, self.now, &mut self.rng));
+        self.drain(index);
+    }
+
+    /// The process is gone without a word; the kernel closes its connections.
+    pub(crate) fn kill(&mut self, index: usize) {
+        self.members[index].node = None;
+        let ends: Vec<_> = self
+            .wires
+            .iter()
+            .filter(|((near, _), _)| *near == index)
+            .map(|(near, far)| (*near, *far))
+            .collect();
+        for (near, far) in ends {
+            self.wires.remove(&near);
+            self.wires.remove(&far);
+            self.later(LATENCY, Event::Input(far.0, Told::Closed(far.1)));
+        }
+    }
+
+    /// An orderly end.
+    pub(crate) fn stop(&mut self, index: usize) {
+        self.tell(index, Input::Order(Order::Shutdown));
+        self.kill(index);
+    }
+
+    pub(crate) fn tell(&mut self, index: usize, input: Input<'_>) {
+        if let Some(node) = &mut self.members[index].node {
+            node.handle(input, self.now, &mut self.rng);
+            self.drain(index);
+        }
+    }
+
+    /// The device of a node sends a frame.
+    pub(crate) fn device_sends(&mut self, index: usize, frame: &[u8]) {
+        let mut egress = Egress::default();
+        let member = &mut self.members[index];
+        let Some(picture) = member.picture.clone() else {
+            return;
+        };
+        let mut frame = frame.to_vec();
+        member
+            .outbound
+            .seal(&mut frame, &picture, self.now, &mut egress);
+        self.deal_with(index, egress);
+    }
+
+    /// A datagram arrives at a node, from wherever it claims.
+    pub(crate) fn datagram_arrives(&mut self, index: usize, from: SocketAddr, bytes: &[u8]) {
+        let member = &mut self.members[index];
+        let (Some(picture), Some(_)) = (member.picture.clone(), &member.node) else {
+            return;
+        };
+        let mut egress = Egress::default();
+        let mut bytes = bytes.to_vec();
+        let from = UdpPath {
+            address: from,
+            socket: 0,
+        };
+        let frame = member
+            .inbound
+            .open(&mut bytes, from, &picture, self.now, &mut egress);
+        if let Some(frame) = frame {
+            member.device.push(frame.to_vec());
+        }
+        self.deal_with(index, egress);
+    }
+
+    fn deal_with(&mut self, index: usize, mut egress: Egress) {
+        for (datagram, bytes) in egress.datagrams() {
+            self.transmit(index, datagram.path.address, bytes);
+        }
+        for frame in egress.device_frames() {
+            self.members[index].device.push(frame.to_vec());
+        }
+        let reports: Vec<_> = egress.reports().collect();
+        for up in reports {
+            self.tell(index, Input::Up(up));
+        }
+    }
+
+    fn transmit(&mut self, index: usize, to: SocketAddr, bytes: &[u8]) {
+        self.members[index].datagrams_sent += 1;
+        if self.udp && bytes.len() <= self.path_mtu {
+            let from = self.members[index].address;
+            let bytes = bytes.to_vec();
+            self.later(LATENCY, Event::Datagram { to, from, bytes });
+        }
+    }
+
+    fn drain(&mut self, index: usize) {
+        while let Some(output) = self.members[index]
+            .node
+            .as_mut()
+            .and_then(Node::poll_output)
+        {
+            self.carry_out(index, output);
+        }
+    }
+
+    fn carry_out(&mut self, index: usize, output: Output) {
+        match output {
+            Output::Send { conn, bytes } => {
+                if let Some((far, far_conn)) = self.wires.get(&(index, conn)).copied() {
+                    self.later(LATENCY, Event::Input(far, Told::Meta(far_conn, bytes)));
+                }
+            }
+            Output::Close { conn, .. } => {
+                if let Some(far) = self.wires.remove(&(index, conn)) {
+                    self.wires.remove(&far);
+                    self.later(LATENCY, Event::Input(far.0, Told::Closed(far.1)));
+                }
+            }
+            Output::LoadHost { conn, name } => {
+                let known = self.members.iter().position(|member| member.name == name);
+                let host = known.map(|other| Box::new(host(other)));
+                self.tell(index, Input::HostLoaded { conn, host });
+            }
+            Output::Dial { node } => self.dial(index, node),
+            Output::Script(script) => self.members[index].scripts.push(script),
+            Output::Device(frame) => self.members[index].device.push(frame),
+            Output::Datagram(datagram) => {
+                self.transmit(index, datagram.path.address, &datagram.bytes);
+            }
+            Output::Publish(picture) => self.members[index].picture = Some(picture),
+            Output::Announce | Output::CancelDial { .. } => {}
+        }
+    }
+
+    fn dial(&mut self, index: usize, node: NodeName) {
+        let target = self
+            .members
+            .iter()
+            .position(|member| member.name == node && member.node.is_some());
+        let started = self.now;
+        let Some(target) = target else {
+            self.later(2 * LATENCY, Event::Input(index, Told::DialFailed(node)));
+            return;
+        };
+        self.sequence += 2;
+        let (near, far) = (ConnId(self.sequence), ConnId(self.sequence + 1));
+        self.wires.insert((index, near), (target, far));
+        self.wires.insert((target, far), (index, near));
+        let mut from = self.members[index].address;
+        from.set_port(40_000);
+        let to = self.members[target].address;
+        self.later(LATENCY, Event::Input(target, Told::Accepted(far, from)));
+        self.later(
+            2 * LATENCY,
+            Event::Input(index, Told::Connected(near, node, to, started)),
+        );
+    }
+
+    fn later(&mut self, wait: Duration, event: Event) {
+        self.sequence += 2;
+        self.events.insert((self.now + wait, self.sequence), event);
+    }
+
+    /// Lets time pass up to `limit` or until `done`; says whether it was done.
+    pub(crate) fn run(&mut self, limit: Duration, mut done: impl FnMut(&Self) -> bool) -> bool {
+        let end = self.now + limit;
+        while !done(self) {
+            let timer = (0..self.members.len())
+                .filter_map(|index| Some((self.members[index].node.as_ref()?.deadline()?, index)))
+                .min();
+            let event = self.events.first_key_value().map(|((due, _), _)| *due);
+            match (event, timer) {
+                (Some(due), timer) if due <= end && timer.is_none_or(|(at, _)| due <= at) => {
+                    self.now = due.max(self.now);
+                    if let Some((_, event)) = self.events.pop_first() {
+                        self.happen(event);
+                    }
+                }
+                (_, Some((due, index))) if due <= end => {
+                    self.now = due.max(self.now);
+                    self.tell(index, Input::Timer);
+                }
+                _ => {
+                    self.now = end;
+                    return done(self);
+                }
+            }
+        }
+        true
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Input(index, told) => self.told(index, told),
+            Event::Datagram { to, from, bytes } => {
+                let target = self.members.iter().position(|member| member.address == to);
+                if let Some(target) = target {
+                    self.wiretap.push((from, to, bytes.clone()));
+                    self.datagram_arrives(target, from, &bytes);
+                }
+            }
+        }
+    }
+
+    fn told(&mut self, index: usize, told: Told) {
+        // News about a connection that has ended meanwhile reaches nobody.
+        match told {
+            Told::Accepted(conn, peer) if self.wires.contains_key(&(index, conn)) => {
+                let backlog = Arc::<Backlog>::default();
+                self.tell(
+                    index,
+                    Input::Accepted {
+                        conn,
+                        peer,
+                        backlog,
+                    },
+                );
+            }
+            Told::Connected(conn, node, peer, started)
+                if self.wires.contains_key(&(index, conn)) =>
+            {
+                let backlog = Arc::<Backlog>::default();
+                self.tell(
+                    index,
+                    Input::Connected {
+                        conn,
+                        node,
+                        peer,
+                        started,
+                        backlog,
+                    },
+                );
+            }
+            Told::Connected(_, node, _, _) | Told::DialFailed(node) => {
+                self.tell(index, Input::DialFailed { node });
+            }
+            Told::Meta(conn, bytes) => self.tell(
+                index,
+                Input::Meta {
+                    conn,
+                    bytes: &bytes,
+                },
+            ),
+            Told::Closed(conn) => self.tell(index, Input::Closed { conn }),
+            Told::Accepted(..) => {}
+        }
+    }
+
+    pub(crate) fn index(&self, name: &str) -> usize {
+        self.members
+            .iter()
+            .position(|member| member.name.as_str() == name)
+            .unwrap()
+    }
+
+    /// Every running node has a path to every other running node, and none to the others.
+    pub(crate) fn converged(&self) -> bool {
+        let running: Vec<_> = self
+            .members
+            .iter()
+            .filter(|member| member.node.is_some())
+            .collect();
+        running.iter().all(|member| {
+            member
+                .picture
+                .as_ref()
+                .is_some_and(|picture| picture.peers.iter().count() == running.len() - 1)
+        })
+    }
+
+    /// The smallest frame length proven by UDP from one node to any of its peers.
+    pub(crate) fn proven(&self, name: &str) -> u16 {
+        let member = &self.members[self.index(name)];
+        let Some(picture) = &member.picture else {
+            return 0;
+        };
+        let proven = picture.peers.iter().map(|(_, path)| path.min_mtu).min();
+        proven.unwrap_or(0)
+    }
+
+    /// A random number below `limit`.
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
+        self.rng.random_range(0..limit)
+    }
+}
+
+fn host(index: usize) -> HostConfig {
+    HostConfig {
+        public_key: public_key(index),
+        indirect: None,
+        tcp_only: None,
+        clamp_mss: None,
+        weight: None,
+        pmtu: None,
+    }
+}
+
+/// Keys are made once: small ones, since they protect nothing.
+fn pem(index: usize) -> &'static str {
+    static KEYS: [OnceLock<String>; 16] = [const { OnceLock::new() }; 16];
+    KEYS[index].get_or_init(|| {
+        let mut rng = StdRng::seed_from_u64(u64::try_from(index).unwrap());
+        let key = PrivateKey::generate(&mut rng, 1024).unwrap();
+        key.to_pem().unwrap().to_string()
+    })
+}
+
+fn key(index: usize) -> PrivateKey {
+    PrivateKey::from_pem(pem(index)).unwrap()
+}
+
+fn public_key(index: usize) -> PublicKey {
+    key(index).public().clone()
+}
+
+/// An Ethernet frame between two stations, told apart by their number.
+pub(crate) fn frame(to: u8, from: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![2, 0, 0, 0, 0, to, 2, 0, 0, 0, 0, from, 0x88, 0xb5];
+    frame.extend_from_slice(payload);
+    frame
+}
+
+/// The same to everybody.
+pub(crate) fn broadcast(from: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = frame(0, from, payload);
+    frame[..6].fill(0xff);
+    frame
+}
