@@ -7,6 +7,7 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::mman::{MlockAllFlags, mlockall};
+use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
 use nix::unistd::{User, chdir, chroot, initgroups, setgid, setuid};
 
 /// A step of giving things up that failed.
@@ -25,6 +26,10 @@ pub(crate) enum PrivilegeError {
 /// # Errors
 /// If the system refuses, for want of privilege or by a limit.
 pub(crate) fn lock_memory() -> Result<(), PrivilegeError> {
+    // The limit is on what an ordinary user may lock: after `-U` it would keep us from starting
+    // scripts.
+    setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY)
+        .map_err(|errno| PrivilegeError::Refused("setrlimit", errno))?;
     mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE)
         .map_err(|errno| PrivilegeError::Refused("mlockall", errno))
 }

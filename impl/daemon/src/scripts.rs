@@ -12,7 +12,9 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use nix::libc::ENOEXEC;
-use tokio::process::Command;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tracing::{debug, error, warn};
@@ -127,10 +129,10 @@ impl Scripts {
                 spawned => spawned,
             },
         };
-        let mut child = spawned?;
+        let mut running = Running(spawned?);
         loop {
             tokio::select! {
-                status = child.wait() => return status,
+                status = running.0.wait() => return status,
                 () = tokio::time::sleep(SLOW) => {
                     warn!("Script {name} is still running; later scripts wait for it");
                 }
@@ -138,11 +140,7 @@ impl Scripts {
         }
     }
 
-    fn spawn(
-        &self,
-        mut command: Command,
-        environment: &Environment,
-    ) -> io::Result<tokio::process::Child> {
+    fn spawn(&self, mut command: Command, environment: &Environment) -> io::Result<Child> {
         for name in SOMETIMES {
             command.env_remove(name);
         }
@@ -153,8 +151,20 @@ impl Scripts {
             .env("INTERFACE", &self.interface)
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
-            .kill_on_drop(true)
+            .process_group(0)
             .spawn()
+    }
+}
+
+/// A script at work, a process group of its own. Dropping it ends whatever of it still runs.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // There is no id any more once it was waited for.
+        if let Some(id) = self.0.id().and_then(|id| i32::try_from(id).ok()) {
+            let _ = killpg(Pid::from_raw(id), Signal::SIGKILL);
+        }
     }
 }
 
@@ -321,6 +331,31 @@ mod tests {
         };
         with.tinc_up().await;
         assert!(read_to_string(mark).unwrap().contains('e'));
+    }
+
+    #[tokio::test]
+    async fn a_script_left_behind_is_ended_with_its_children() {
+        let dir = TempDir::new();
+        let pid = dir.path().join("pid");
+        let body = format!(
+            "#!/bin/sh\nsleep 100 &\necho $! > {}\nwait\n",
+            pid.display()
+        );
+        script(&dir, "host-up", &body);
+        let mut runner = Runner::start(scripts(&dir));
+        runner.call(host_up("a"));
+        let child = loop {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            if let Ok(pid) = read_to_string(&pid).unwrap_or_default().trim().parse() {
+                break Pid::from_raw(pid);
+            }
+        };
+        drop(runner);
+        // A zombie that nobody has waited for yet is as good as gone.
+        let state = || read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+        while !state().is_empty() && !state().contains(") Z ") {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     #[tokio::test]

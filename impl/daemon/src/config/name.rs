@@ -16,7 +16,7 @@ pub(crate) enum OwnNameError {
     Missing(String),
     /// A `Name` that cannot be one.
     #[error("Invalid name for myself: {0}")]
-    Bad(#[from] BadValue),
+    Bad(BadValue),
 }
 
 /// Bytes of the host name that `$HOST` uses (tincd: a buffer of 32 bytes).
@@ -31,11 +31,14 @@ pub(crate) fn own_name(set: &ConfigSet, tinc_conf: &str) -> Result<NodeName, Own
         .first("Name")
         .ok_or_else(|| OwnNameError::Missing(tinc_conf.to_owned()))?;
     let text = match entry.value.strip_prefix('$') {
-        Some(variable) => substitute(&from_environment(entry, variable)?),
+        Some(variable) => {
+            let value = from_environment(entry, variable).map_err(OwnNameError::Bad)?;
+            substitute(&value)
+        }
         None => entry.value.clone(),
     };
     text.parse()
-        .map_err(|error| BadValue::new(entry, rule(&text, error)).into())
+        .map_err(|error| OwnNameError::Bad(BadValue::new(entry, rule(&text, error))))
 }
 
 /// The rule a text breaks and, where there is one, a name close to it.

@@ -103,7 +103,7 @@ pub(crate) enum FileError {
     #[error("Cannot open config file {}: {}", .0.display(), describe(.1))]
     Open(Arc<Path>, io::Error),
     /// One line is wrong, hence the whole file.
-    #[error("{0}")]
+    #[error(transparent)]
     NoValue(#[from] NoValue),
 }
 

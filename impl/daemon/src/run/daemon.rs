@@ -57,8 +57,40 @@ pub(super) struct Daemon {
     pub(super) dialling: Dialling,
     pub(super) channels: Channels,
     pub(super) acceptors: Vec<JoinHandle<()>>,
+    pub(super) announcing: Announcing,
     /// Start or last HUP: host files changed since then are news.
     pub(super) read_at: SystemTime,
+}
+
+/// When to tell the mesh again where our device's addresses are.
+#[derive(Debug, Default)]
+pub(super) struct Announcing {
+    left: u32,
+    at: Option<Instant>,
+}
+
+impl Announcing {
+    /// How often an address is announced, and how far apart (RFC 4861 section 10:
+    /// `MAX_NEIGHBOR_ADVERTISEMENT`, `RETRANS_TIMER`). Addresses are checked for duplicates in
+    /// the second after `tinc-up` and must not be announced before that is done.
+    const TIMES: u32 = 3;
+    const APART: Duration = Duration::from_secs(1);
+
+    /// From now on.
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.left = Self::TIMES;
+        self.at = Some(now);
+    }
+
+    /// Whether to announce now.
+    fn is_due(&mut self, now: Instant) -> bool {
+        if self.at.is_none_or(|at| now < at) {
+            return false;
+        }
+        self.left = self.left.saturating_sub(1);
+        self.at = (self.left > 0).then_some(now + Self::APART);
+        true
+    }
 }
 
 /// Where the loop hears from its tasks, and what new tasks are given to speak.
@@ -83,7 +115,12 @@ impl Daemon {
     /// If the packet path broke; the stop is then as orderly as after a signal.
     pub(super) async fn serve(&mut self, signals: &mut Signals) -> anyhow::Result<()> {
         loop {
-            let deadline = self.node.deadline();
+            let deadline = self
+                .node
+                .deadline()
+                .into_iter()
+                .chain(self.announcing.at)
+                .min();
             let due = deadline.map_or_else(far_future, tokio::time::Instant::from_std);
             tokio::select! {
                 caught = signals.next() => {
@@ -105,6 +142,9 @@ impl Daemon {
                 }
                 Some(why) = self.reports.broken.recv() => bail!("The packet path broke: {why}"),
                 () = tokio::time::sleep_until(due), if deadline.is_some() => self.feed(Input::Timer),
+            }
+            if self.announcing.is_due(Instant::now()) {
+                self.announce();
             }
             self.carry_out();
         }

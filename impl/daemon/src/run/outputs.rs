@@ -36,7 +36,7 @@ impl Daemon {
                         self.feed(Input::Up(datagram.too_big));
                     }
                 }
-                Output::Announce => self.announce(),
+                Output::Announce => self.announcing.begin(Instant::now()),
                 Output::Publish(picture) => self.datapath.shared().publish(picture),
             }
         }
@@ -126,7 +126,7 @@ impl Daemon {
     }
 
     /// Tells the mesh where our device's addresses are.
-    fn announce(&mut self) {
+    pub(super) fn announce(&mut self) {
         let interface = self.device.name();
         // Without IPv6 there is nothing to tell.
         let addresses = addresses::of_interface(interface).unwrap_or_default();

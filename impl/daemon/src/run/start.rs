@@ -15,7 +15,7 @@ use v6router_core::crypto::rsa::PrivateKey;
 use v6router_core::node::{Node, Settings, SocketFamily};
 use v6router_core::options::Options;
 
-use super::daemon::{Channels, Daemon, Setup};
+use super::daemon::{Announcing, Channels, Daemon, Setup};
 use super::streams::Dialling;
 use crate::config::{ServerConfig, describe};
 use crate::io::admission::{Admission, Tarpit};
@@ -106,6 +106,7 @@ impl Daemon {
                 from_acceptors,
             },
             acceptors,
+            announcing: Announcing::default(),
             read_at: SystemTime::now(),
         };
         daemon.carry_out();
