@@ -281,22 +281,35 @@ async fn a_panic_inside_is_an_error_outside() {
 }
 
 async fn a_half_built_lab_leaves_nothing() {
-    let mut broken = plan("how-to");
-    let venue = broken
+    let mut no_ruleset = plan("how-to");
+    let venue = no_ruleset
         .nodes
         .iter_mut()
         .find(|node| node.name == "cafe")
         .unwrap();
     venue.ruleset.as_mut().unwrap().text.push_str("nonsense\n");
-    let error = Lab::up(&broken).await.unwrap_err().to_string();
-    assert!(
-        error.starts_with("cafe: load the ruleset port-restricted"),
-        "{error}"
-    );
-    let left: Vec<_> = std::fs::read_dir(v6lab::session::dir().unwrap().join("netns"))
-        .unwrap()
-        .collect();
-    assert!(left.is_empty(), "{left:?}");
+    let mut no_setting = plan("how-to");
+    no_setting.nodes[2]
+        .sysctls
+        .push(("net/ipv4/no_such_thing".to_owned(), "1".to_owned()));
+    for (broken, reason) in [
+        (no_ruleset, "cafe: load the ruleset port-restricted: "),
+        (no_setting, "www: set net.ipv4.no_such_thing to 1: "),
+    ] {
+        let error = Lab::up(&broken).await.unwrap_err().to_string();
+        assert!(error.starts_with(reason), "{error}");
+        let session = v6lab::session::path();
+        let namespaces: Vec<_> = std::fs::read_dir(session.join("netns")).unwrap().collect();
+        assert!(namespaces.is_empty(), "{namespaces:?}");
+        let labs = std::fs::read_dir(session)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name());
+        assert_eq!(
+            labs.filter(|name| name.to_str().unwrap().starts_with("lab-"))
+                .count(),
+            0
+        );
+    }
 }
 
 async fn the_venue_keeps_ports_and_filters_by_port() {

@@ -5,10 +5,12 @@
 //! is mounted afresh, since it shows the devices of the network namespace it was mounted in.
 
 use std::fs;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
+use netns_rs::Env;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 /// Files larger than this are not configuration; they are left out of a node's `/etc`.
@@ -23,6 +25,16 @@ pub(super) const NODE_BIN: &str = "/run/v6lab/bin";
 
 /// Directory, inside a node, of the programs those names stand for; the same in all nodes of a lab.
 pub(super) const NODE_TOOLS: &str = "/run/v6lab/tools";
+
+/// Where netns-rs keeps the bind mounts that give network namespaces names.
+#[derive(Debug, Clone)]
+pub(super) struct Named(pub(super) PathBuf);
+
+impl Env for Named {
+    fn persist_dir(&self) -> PathBuf {
+        self.0.clone()
+    }
+}
 
 /// A step that failed and what the kernel said.
 pub(super) type Failure = (String, String);
@@ -41,16 +53,22 @@ pub(super) struct Directories {
 impl Directories {
     /// Prepares the directories of lab number `number` below the session's `root`.
     pub(super) fn prepare(root: &Path, number: u32) -> Result<Self, Failure> {
+        /// What all labs of a session share is made once, by whichever comes first.
+        static FIRST: Mutex<()> = Mutex::new(());
         let all = Self {
             lab: root.join(format!("lab-{number}")),
             netns: root.join("netns"),
             etc: root.join("etc"),
         };
         step("create", &all.tools(), |path| fs::create_dir_all(path))?;
+        let _first = FIRST.lock().unwrap_or_else(PoisonError::into_inner);
         if !all.etc.exists() {
             step("copy /etc to", &all.etc, |to| {
                 copy_etc(Path::new("/etc"), to)
             })?;
+            let mounted = Named(all.netns.clone()).init();
+            mounted
+                .map_err(|error| (format!("mount {}", all.netns.display()), error.to_string()))?;
         }
         Ok(all)
     }
@@ -58,6 +76,11 @@ impl Directories {
     /// Programs installed into nodes.
     pub(super) fn tools(&self) -> PathBuf {
         self.lab.join("tools")
+    }
+
+    /// What is `/var/log` in a node.
+    pub(super) fn var_log(&self, name: &str) -> PathBuf {
+        self.node(name).join("log")
     }
 
     fn node(&self, name: &str) -> PathBuf {
@@ -178,7 +201,15 @@ fn copy_etc(from: &Path, to: &Path) -> io::Result<()> {
         } else if kind.is_dir() && meta.permissions().mode() & 0o001 != 0 {
             copy_etc(&source, &target)?;
         } else if kind.is_file() && meta.len() <= MAX_ETC_FILE {
-            fs::copy(&source, &target)?;
+            match fs::copy(&source, &target) {
+                // Changed meanwhile, or forbidden by more than its mode.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::NotFound | ErrorKind::PermissionDenied
+                    ) => {}
+                copied => drop(copied?),
+            }
         }
     }
     Ok(())

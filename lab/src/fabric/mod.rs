@@ -19,15 +19,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::future::{join_all, try_join_all};
-use netns_rs::Env;
+use netns_rs::NetNs;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tracing::debug;
 
 use crate::plan::{LinkPlan, Plan};
 use crate::session;
-use files::{Directories, Failure};
-use thread::Named;
+use files::{Directories, Failure, Named};
 
 pub use node::Node;
 pub use process::{Capture, CommandSpec, ExecOutput, Process, environment};
@@ -85,6 +84,8 @@ pub type Result<T, E = FabricError> = std::result::Result<T, E>;
 /// Ends with [`Lab::down`]; dropping it does the same without waiting or telling.
 #[derive(Debug)]
 pub struct Lab {
+    /// Its number within the session.
+    number: u32,
     plan: Plan,
     nodes: Vec<Node>,
     directories: Directories,
@@ -106,19 +107,13 @@ impl Lab {
             ))
         })?;
         let directories = Directories::prepare(root, number).map_err(host)?;
-        // Once before the nodes' threads do it at the same time, which they may when it is done already.
-        Named(directories.netns.clone()).init().map_err(|error| {
-            host((
-                "prepare the network namespaces' directory".to_owned(),
-                error.to_string(),
-            ))
-        })?;
         let mut lab = Self {
+            number,
             plan: plan.clone(),
             nodes: Vec::new(),
             directories,
         };
-        lab.start_nodes(number).await?;
+        lab.start_nodes().await?;
         debug!(elapsed = ?started.elapsed(), "nodes stand");
         let namespace = |name: &str| Some(lab.node(name).ok()?.thread.netns.file().as_fd());
         netlink::lay_cables(&lab.plan, namespace)
@@ -132,7 +127,7 @@ impl Lab {
         Ok(lab)
     }
 
-    async fn start_nodes(&mut self, number: u32) -> Result<()> {
+    async fn start_nodes(&mut self) -> Result<()> {
         let hosts: Arc<str> = self.plan.hosts().into();
         let mut starting = Vec::new();
         for plan in &self.plan.nodes {
@@ -141,7 +136,7 @@ impl Lab {
                 plan.clone(),
                 hosts.clone(),
                 self.directories.clone(),
-                number,
+                self.number,
             )
             .map_err(host)?;
             starting.push(async { (plan, answer.await) });
@@ -154,7 +149,7 @@ impl Lab {
             match answer {
                 Ok(thread) => self
                     .nodes
-                    .push(Node::new(plan, self.directories.tools(), thread)),
+                    .push(Node::new(plan, self.directories.clone(), thread)),
                 Err((what, reason)) => {
                     failure = Some(FabricError::Node {
                         node: plan.name.clone(),
@@ -282,12 +277,13 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        if self.nodes.is_empty() {
-            return;
-        }
         self.kill_all();
-        for node in self.nodes.drain(..) {
-            let _ = node.thread.netns.remove();
+        self.nodes.clear();
+        // By name, since a node that was not finished has a namespace already.
+        for node in &self.plan.nodes {
+            let name = thread::name(self.number, &node.name);
+            let _ = NetNs::get_from_env(name, Named(self.directories.netns.clone()))
+                .and_then(NetNs::remove);
         }
         let _ = self.directories.remove();
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::files::{Failure, NODE_BIN, NODE_TOOLS};
+use super::files::{Directories, Failure, NODE_BIN, NODE_TOOLS};
 use super::process::Running;
 use super::thread::{self, Job, NodeThread};
 use super::{CommandSpec, ExecOutput, FabricError, Process, Result, netlink};
@@ -24,16 +24,15 @@ const EXEC_LIMIT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Node {
     plan: Arc<NodePlan>,
-    /// Programs installed into the lab, as the runner sees them.
-    tools: PathBuf,
+    directories: Directories,
     pub(super) thread: NodeThread,
 }
 
 impl Node {
-    pub(super) fn new(plan: Arc<NodePlan>, tools: PathBuf, thread: NodeThread) -> Self {
+    pub(super) fn new(plan: Arc<NodePlan>, directories: Directories, thread: NodeThread) -> Self {
         Self {
             plan,
-            tools,
+            directories,
             thread,
         }
     }
@@ -48,6 +47,12 @@ impl Node {
     #[must_use]
     pub fn interfaces(&self) -> &[InterfacePlan] {
         &self.plan.interfaces
+    }
+
+    /// The node's `/var/log` as the lab's runner sees it; goes with the lab.
+    #[must_use]
+    pub fn var_log(&self) -> PathBuf {
+        self.directories.var_log(self.name())
     }
 
     /// A thread in the node's namespaces, by its number within the session.
@@ -214,7 +219,7 @@ impl Node {
     pub async fn install(&self, executable: &Path, name: &str) -> Result<PathBuf> {
         let what = format!("install {} as {name}", executable.display());
         let failed = |error: io::Error| self.failed((what.clone(), error.to_string()));
-        let tool = tool(executable, &self.tools).map_err(failed)?;
+        let tool = tool(executable, &self.directories.tools()).map_err(failed)?;
         let link = Path::new(NODE_BIN).join(name);
         let path = link.clone();
         self.call(what.clone(), move || {

@@ -1,32 +1,21 @@
 //! The thread that is a node: its namespaces, and the runtime on which everything in it runs.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use netns_rs::{Env, NetNs};
+use netns_rs::NetNs;
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{gettid, sethostname};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
 
-use super::files::{Directories, Failure, PATH};
+use super::files::{Directories, Failure, Named, PATH};
 use crate::plan::{NodePlan, Ruleset};
 
 /// What a node's thread is sent: something to call within its runtime.
 pub(super) type Job = Box<dyn FnOnce() + Send>;
-
-/// Where netns-rs keeps the bind mounts that give network namespaces names.
-#[derive(Debug, Clone)]
-pub(super) struct Named(pub(super) PathBuf);
-
-impl Env for Named {
-    fn persist_dir(&self) -> PathBuf {
-        self.0.clone()
-    }
-}
 
 /// A node's thread, entered and furnished.
 #[derive(Debug)]
@@ -38,6 +27,11 @@ pub(super) struct NodeThread {
     /// The way to its runtime; the thread ends when this is gone.
     pub(super) jobs: mpsc::UnboundedSender<Job>,
     pub(super) thread: JoinHandle<()>,
+}
+
+/// Name of a node's network namespace among all of a session.
+pub(super) fn name(lab: u32, node: &str) -> String {
+    format!("lab-{lab}.{node}")
 }
 
 /// Starts a node's thread; the answer comes once it stands in its namespaces with its own files and settings.
@@ -95,11 +89,8 @@ fn enter(
     lab: u32,
 ) -> Result<NetNs<Named>, Failure> {
     let failed = |what: &'static str| move |error: nix::Error| (what.to_owned(), error.to_string());
-    let netns = NetNs::new_with_env(
-        format!("lab-{lab}.{}", plan.name),
-        Named(directories.netns.clone()),
-    )
-    .map_err(|error| ("create a network namespace".to_owned(), error.to_string()))?;
+    let netns = NetNs::new_with_env(name(lab, &plan.name), Named(directories.netns.clone()))
+        .map_err(|error| ("create a network namespace".to_owned(), error.to_string()))?;
     // A mount namespace of one thread's own needs a view of the file system of its own (CLONE_FS).
     unshare(CloneFlags::CLONE_FS | CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS)
         .map_err(failed("create mount and UTS namespaces"))?;
