@@ -37,7 +37,7 @@ pub const MAX_SEQNO: u32 = 1 << 30;
 pub const DEFAULT_SUBNET_WEIGHT: i32 = 10;
 
 /// MAC bytes per datagram unless `MACLength` says otherwise (tinc manual, `MACLength`).
-pub const DEFAULT_MAC_LENGTH: usize = 4;
+pub const DEFAULT_MAC_LENGTH: u8 = 4;
 
 /// Highest compression level of the protocol; 10 and 11 are LZO (tinc manual, `Compression`).
 pub const MAX_COMPRESSION: i32 = 11;

@@ -13,9 +13,14 @@
 pub mod addr;
 pub mod constants;
 pub mod crypto;
+pub mod dataplane;
 pub mod forward;
+pub mod gossip;
+pub mod graph;
+pub mod legacy;
 pub mod meta;
 pub mod name;
+pub mod node;
 pub mod options;
 pub mod subnet;
 pub mod tunnel;

@@ -4,3 +4,4 @@ pub mod ethernet;
 pub(crate) mod icmp;
 pub(crate) mod icmpv6;
 pub mod ndp;
+pub mod request;

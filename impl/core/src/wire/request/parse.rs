@@ -1,0 +1,269 @@
+//! From a line to a [`Request`].
+
+use std::str::FromStr;
+
+use data_encoding::HEXUPPER_PERMISSIVE;
+use zeroize::Zeroizing;
+
+use super::{Ack, AddEdge, AnsKey, AnsKeyMaterial, MetaKey, Request, RequestError, Version};
+use crate::addr::{Endpoint, WordError};
+use crate::constants::{MAX_LINE, MAX_WORD};
+use crate::name::NodeName;
+use crate::options::Options;
+use crate::subnet::Subnet;
+
+impl Request {
+    /// Reads one line, given without its LF.
+    ///
+    /// # Errors
+    /// If the line is too long, has a NUL byte, an unknown number, or a field that is missing
+    /// or malformed. Except where [`RequestError::is_only_ours`], tincd closes the connection
+    /// for it.
+    pub fn parse(line: &[u8]) -> Result<Self, RequestError> {
+        if line.len() >= MAX_LINE {
+            return Err(RequestError::TooLong { found: line.len() });
+        }
+        if line.contains(&0) {
+            return Err(RequestError::Nul);
+        }
+        let mut words = Words { rest: line };
+        let number = words
+            .next()
+            .and_then(|word| word.parse().ok())
+            .ok_or(RequestError::NotANumber)?;
+        let request = title(number).ok_or(RequestError::Unknown { number })?;
+        let mut fields = Fields { words, request };
+        Ok(match number {
+            0 => Self::Id {
+                name: fields.name("name")?,
+                version: fields.version()?,
+            },
+            1 => Self::MetaKey(MetaKey {
+                cipher: fields.number("cipher")?,
+                digest: fields.number("digest")?,
+                mac_length: fields.number("MAC length")?,
+                compression: fields.number("compression")?,
+                key: fields.bytes("key")?,
+            }),
+            2 => Self::Challenge(fields.bytes("challenge")?),
+            3 => Self::ChalReply(fields.bytes("reply")?),
+            4 => Self::Ack(Ack {
+                port: fields.word("port")?.parse().map_err(fields.endpoint())?,
+                weight: fields.number("weight")?,
+                options: fields.options()?,
+            }),
+            8 => Self::Ping,
+            9 => Self::Pong,
+            10 => Self::AddSubnet {
+                nonce: fields.nonce()?,
+                owner: fields.name("owner")?,
+                subnet: fields.subnet()?,
+            },
+            11 => Self::DelSubnet {
+                nonce: fields.nonce()?,
+                owner: fields.name("owner")?,
+                subnet: fields.subnet()?,
+            },
+            12 => {
+                let nonce = fields.nonce()?;
+                let (from, to) = fields.edge()?;
+                Self::AddEdge(AddEdge {
+                    nonce,
+                    from,
+                    to,
+                    endpoint: {
+                        let (host, port) = (fields.word("address")?, fields.word("port")?);
+                        Endpoint::parse(host, port).map_err(fields.endpoint())?
+                    },
+                    options: fields.options()?,
+                    weight: fields.number("weight")?,
+                })
+            }
+            13 => {
+                let nonce = fields.nonce()?;
+                let (from, to) = fields.edge()?;
+                Self::DelEdge { nonce, from, to }
+            }
+            14 => Self::KeyChanged {
+                nonce: fields.nonce()?,
+                node: fields.name("node")?,
+            },
+            15 => Self::ReqKey {
+                from: fields.name("from")?,
+                to: fields.name("to")?,
+            },
+            16 => Self::AnsKey(AnsKey {
+                from: fields.name("from")?,
+                to: fields.name("to")?,
+                key: AnsKeyMaterial(Zeroizing::new(fields.word("key")?.to_owned())),
+                cipher: fields.number("cipher")?,
+                digest: fields.number("digest")?,
+                mac_length: fields.number("MAC length")?,
+                compression: fields.number("compression")?,
+                endpoint: match (fields.words.next(), fields.words.next()) {
+                    (Some(host), Some(port)) => {
+                        Some(Endpoint::parse(host, port).map_err(fields.endpoint())?)
+                    }
+                    _ => None,
+                },
+            }),
+            17 => Self::Packet {
+                len: fields.packet_length()?,
+            },
+            _ => return Err(RequestError::Unknown { number }),
+        })
+    }
+}
+
+/// The protocol's name of a request number.
+pub(super) fn title(number: i32) -> Option<&'static str> {
+    Some(match number {
+        0 => "ID",
+        1 => "METAKEY",
+        2 => "CHALLENGE",
+        3 => "CHAL_REPLY",
+        4 => "ACK",
+        8 => "PING",
+        9 => "PONG",
+        10 => "ADD_SUBNET",
+        11 => "DEL_SUBNET",
+        12 => "ADD_EDGE",
+        13 => "DEL_EDGE",
+        14 => "KEY_CHANGED",
+        15 => "REQ_KEY",
+        16 => "ANS_KEY",
+        17 => "PACKET",
+        _ => return None,
+    })
+}
+
+/// Words of a line: separated by any ASCII white space, cut at [`MAX_WORD`] bytes.
+///
+/// A word that is not UTF-8 comes out as the replacement character, which no field takes.
+struct Words<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Words<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        // `is_ascii_whitespace` leaves out the vertical tab, which the C locale has.
+        let blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0x0b;
+        let start = self.rest.iter().position(|byte| !blank(byte))?;
+        let (_, rest) = self.rest.split_at(start);
+        let len = rest.iter().position(blank).unwrap_or(rest.len());
+        let (word, rest) = rest.split_at(len.min(MAX_WORD));
+        self.rest = rest;
+        Some(str::from_utf8(word).unwrap_or("\u{fffd}"))
+    }
+}
+
+/// Typed reading of a request's fields.
+struct Fields<'a> {
+    words: Words<'a>,
+    request: &'static str,
+}
+
+impl<'a> Fields<'a> {
+    fn word(&mut self, field: &'static str) -> Result<&'a str, RequestError> {
+        self.words.next().ok_or(RequestError::Missing {
+            request: self.request,
+            field,
+        })
+    }
+
+    fn malformed(&self, field: &'static str) -> RequestError {
+        RequestError::Malformed {
+            request: self.request,
+            field,
+        }
+    }
+
+    fn number<T: FromStr>(&mut self, field: &'static str) -> Result<T, RequestError> {
+        let word = self.word(field)?;
+        word.parse().map_err(|_| self.malformed(field))
+    }
+
+    fn bytes(&mut self, field: &'static str) -> Result<Vec<u8>, RequestError> {
+        let word = self.word(field)?;
+        HEXUPPER_PERMISSIVE
+            .decode(word.as_bytes())
+            .map_err(|_| self.malformed(field))
+    }
+
+    fn name(&mut self, field: &'static str) -> Result<NodeName, RequestError> {
+        self.word(field)?
+            .parse()
+            .map_err(|source| RequestError::Name {
+                request: self.request,
+                source,
+            })
+    }
+
+    fn edge(&mut self) -> Result<(NodeName, NodeName), RequestError> {
+        let (from, to) = (self.name("from")?, self.name("to")?);
+        if from == to {
+            return Err(RequestError::SelfEdge {
+                request: self.request,
+                node: from,
+            });
+        }
+        Ok((from, to))
+    }
+
+    fn subnet(&mut self) -> Result<Subnet, RequestError> {
+        self.word("subnet")?
+            .parse()
+            .map_err(|source| RequestError::Subnet {
+                request: self.request,
+                source,
+            })
+    }
+
+    fn endpoint(&self) -> impl Fn(WordError) -> RequestError + use<> {
+        let request = self.request;
+        move |source| RequestError::Endpoint { request, source }
+    }
+
+    /// Only the leading decimal number counts, so `17.7` is version 17.
+    fn version(&mut self) -> Result<Version, RequestError> {
+        let word = self.word("version")?;
+        let (major, rest) = match word.find(|c: char| !c.is_ascii_digit()) {
+            Some(end) => word.split_at(end),
+            None => (word, ""),
+        };
+        Ok(Version {
+            major: major.parse().map_err(|_| self.malformed("version"))?,
+            minor: rest.strip_prefix('.').and_then(|rest| rest.parse().ok()),
+        })
+    }
+
+    /// Its value means nothing beyond making a line unique, so a longer one than we print is
+    /// no error.
+    fn nonce(&mut self) -> Result<u32, RequestError> {
+        let word = self.word("nonce")?;
+        if word.bytes().all(|b| b.is_ascii_hexdigit()) {
+            Ok(u32::from_str_radix(word, 16).unwrap_or(u32::MAX))
+        } else {
+            Err(self.malformed("nonce"))
+        }
+    }
+
+    fn options(&mut self) -> Result<Options, RequestError> {
+        let word = self.word("options")?;
+        u32::from_str_radix(word, 16)
+            .map(Options)
+            .map_err(|_| self.malformed("options"))
+    }
+
+    fn packet_length(&mut self) -> Result<usize, RequestError> {
+        match self.number("length")? {
+            len if len <= MAX_LINE => Ok(len),
+            _ => Err(self.malformed("length")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
