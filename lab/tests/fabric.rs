@@ -2,91 +2,26 @@
 
 mod support;
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use tokio::net::UdpSocket;
+use support::{SERVER, heard, lab, plan, socket};
 use tokio::time::timeout;
 use v6lab::fabric::{CommandSpec, FabricError, Lab, Node};
-use v6lab::model::Scenario;
-use v6lab::plan::Plan;
 
 fn main() {
-    support::run(&[
-        ("the_how_to_is_up_and_down_within_a_second", || {
-            Box::pin(the_how_to_is_up_and_down_within_a_second())
-        }),
-        ("five_pis_stand_beside_another_lab", || {
-            Box::pin(five_pis_stand_beside_another_lab())
-        }),
-        ("a_node_is_a_machine_of_its_own", || {
-            Box::pin(a_node_is_a_machine_of_its_own())
-        }),
-        ("the_nodes_files_are_not_the_hosts", || {
-            Box::pin(the_nodes_files_are_not_the_hosts())
-        }),
-        ("processes_die_with_their_lab", || {
-            Box::pin(processes_die_with_their_lab())
-        }),
-        ("a_command_that_hangs_is_killed", || {
-            Box::pin(a_command_that_hangs_is_killed())
-        }),
-        ("a_panic_inside_is_an_error_outside", || {
-            Box::pin(a_panic_inside_is_an_error_outside())
-        }),
-        ("a_half_built_lab_leaves_nothing", || {
-            Box::pin(a_half_built_lab_leaves_nothing())
-        }),
-        ("a_nat_that_breaks_its_promise_is_no_lab", || {
-            Box::pin(a_nat_that_breaks_its_promise_is_no_lab())
-        }),
-        ("ipv6_flows_as_soon_as_the_lab_is_up", || {
-            Box::pin(ipv6_flows_as_soon_as_the_lab_is_up())
-        }),
-        ("the_venue_keeps_ports_and_filters_by_port", || {
-            Box::pin(the_venue_keeps_ports_and_filters_by_port())
-        }),
-        ("a_stray_packet_does_not_cost_the_pi_its_port", || {
-            Box::pin(a_stray_packet_does_not_cost_the_pi_its_port())
-        }),
-        ("two_nats_are_passed_in_a_row", || {
-            Box::pin(two_nats_are_passed_in_a_row())
-        }),
+    support::run(tests![
+        the_how_to_is_up_and_down_within_a_second,
+        five_pis_stand_beside_another_lab,
+        a_node_is_a_machine_of_its_own,
+        the_nodes_files_are_not_the_hosts,
+        processes_die_with_their_lab,
+        a_command_that_hangs_is_killed,
+        a_panic_inside_is_an_error_outside,
+        a_half_built_lab_leaves_nothing,
+        ipv6_flows_as_soon_as_the_lab_is_up,
+        labs_come_and_go_side_by_side,
     ]);
-}
-
-const SERVER: &str = "198.51.100.10";
-const VENUE: &str = "203.0.113.50";
-
-fn plan(name: &str) -> Plan {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../scenarios")
-        .join(name)
-        .with_extension("toml");
-    Plan::new(&Scenario::load(&path).unwrap())
-}
-
-async fn lab(name: &str) -> Lab {
-    Lab::up(&plan(name)).await.unwrap()
-}
-
-/// A socket opened in the node; it stays in the node's network wherever it is used.
-async fn socket(node: &Node, addr: &str) -> UdpSocket {
-    let addr: SocketAddr = addr.parse().unwrap();
-    let opened = node
-        .run(move || Box::pin(async move { std::net::UdpSocket::bind(addr).unwrap() }))
-        .await
-        .unwrap();
-    opened.set_nonblocking(true).unwrap();
-    UdpSocket::from_std(opened).unwrap()
-}
-
-/// The source of the next datagram, if one comes soon.
-async fn heard(socket: &UdpSocket) -> Option<SocketAddr> {
-    let mut buffer = [0; 64];
-    let received = timeout(Duration::from_millis(300), socket.recv_from(&mut buffer)).await;
-    received.ok().map(|received| received.unwrap().1)
 }
 
 async fn words(node: &Node, argv: &[&str]) -> String {
@@ -312,84 +247,6 @@ async fn a_half_built_lab_leaves_nothing() {
     }
 }
 
-async fn the_venue_keeps_ports_and_filters_by_port() {
-    let lab = lab("how-to").await;
-    let server = lab.node("v6router").unwrap();
-    let (known, stranger) = (
-        socket(server, &format!("{SERVER}:3478")).await,
-        socket(server, &format!("{SERVER}:3479")).await,
-    );
-    let pi = socket(lab.node("node_one").unwrap(), "0.0.0.0:655").await;
-    pi.send_to(b"out", (SERVER, 3478)).await.unwrap();
-    let mapped = heard(&known).await.unwrap();
-    assert_eq!(mapped.to_string(), format!("{VENUE}:655"));
-    stranger.send_to(b"in", mapped).await.unwrap();
-    assert_eq!(
-        heard(&pi).await,
-        None,
-        "another port of the server is not let in"
-    );
-    known.send_to(b"in", mapped).await.unwrap();
-    assert_eq!(
-        heard(&pi).await.unwrap().to_string(),
-        format!("{SERVER}:3478")
-    );
-    pi.send_to(b"out", (SERVER, 3479)).await.unwrap();
-    assert_eq!(
-        heard(&stranger).await,
-        Some(mapped),
-        "one mapping for all destinations"
-    );
-    lab.down().await.unwrap();
-}
-
-async fn a_stray_packet_does_not_cost_the_pi_its_port() {
-    let lab = lab("how-to").await;
-    let server = socket(lab.node("v6router").unwrap(), &format!("{SERVER}:655")).await;
-    server.send_to(b"early", (VENUE, 655)).await.unwrap();
-    let pi = socket(lab.node("node_one").unwrap(), "0.0.0.0:655").await;
-    pi.send_to(b"out", (SERVER, 655)).await.unwrap();
-    assert_eq!(
-        heard(&server).await.unwrap().to_string(),
-        format!("{VENUE}:655")
-    );
-    lab.down().await.unwrap();
-}
-
-async fn two_nats_are_passed_in_a_row() {
-    let lab = lab("laptop-sharing").await;
-    let server = socket(lab.node("v6router").unwrap(), &format!("{SERVER}:655")).await;
-    let pi = socket(lab.node("node_one").unwrap(), "0.0.0.0:655").await;
-    pi.send_to(b"out", (SERVER, 655)).await.unwrap();
-    let mapped = heard(&server).await.unwrap();
-    assert_eq!(mapped.to_string(), format!("{VENUE}:655"));
-    server.send_to(b"in", mapped).await.unwrap();
-    assert_eq!(
-        heard(&pi).await.unwrap().to_string(),
-        format!("{SERVER}:655")
-    );
-    lab.down().await.unwrap();
-}
-
-async fn a_nat_that_breaks_its_promise_is_no_lab() {
-    let promised = "oifname $wan masquerade";
-    for (broken, reason) in [
-        ("oifname $wan masquerade fully-random", "port 20000 became"),
-        ("", "the server saw 192.168.1.100:20000"),
-    ] {
-        let mut plan = plan("how-to");
-        let venue = plan
-            .nodes
-            .iter_mut()
-            .find(|node| node.name == "cafe")
-            .unwrap();
-        let text = &mut venue.ruleset.as_mut().unwrap().text;
-        *text = text.replace(promised, broken);
-        let error = Lab::up(&plan).await.unwrap_err().to_string();
-        assert!(error.contains(reason), "{error}");
-    }
-}
-
 async fn ipv6_flows_as_soon_as_the_lab_is_up() {
     const ADDRESS: &str = "[2001:db8:85a3:a1a1::1]:655";
     for _ in 0..10 {
@@ -406,4 +263,14 @@ async fn ipv6_flows_as_soon_as_the_lab_is_up() {
         );
         lab.down().await.unwrap();
     }
+}
+
+async fn labs_come_and_go_side_by_side() {
+    let plan = plan("how-to");
+    let in_turn = async || {
+        for _ in 0..5 {
+            Lab::up(&plan).await.unwrap().down().await.unwrap();
+        }
+    };
+    futures::future::join_all((0..4).map(|_| in_turn())).await;
 }

@@ -2,11 +2,33 @@
 //!
 //! The standard harness starts threads before a test gets its turn, and a session must be entered before there are any.
 
+use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::pin::Pin;
 use std::process::exit;
+use std::time::Duration;
 
 use futures::FutureExt;
+use tokio::net::UdpSocket;
+use tokio::time::timeout;
+use v6lab::fabric::{Lab, Node};
+use v6lab::model::Scenario;
+use v6lab::plan::Plan;
+
+/// The server of all scenarios, and the venue's outer address in those that have one.
+pub(crate) const SERVER: &str = "198.51.100.10";
+#[allow(dead_code, reason = "each test program takes what it needs")]
+pub(crate) const VENUE: &str = "203.0.113.50";
+
+/// How long a datagram may take on a busy machine.
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// Names of async functions as tests.
+#[macro_export]
+macro_rules! tests {
+    ($($test:ident),* $(,)?) => { &[$((stringify!($test), || Box::pin($test()))),*] };
+}
 
 /// A test's name and what it does.
 pub(crate) type Test = (&'static str, fn() -> Pin<Box<dyn Future<Output = ()>>>);
@@ -56,4 +78,36 @@ pub(crate) fn run(tests: &[Test]) -> ! {
         if failed == 0 { "ok" } else { "FAILED" }
     );
     exit(i32::from(failed > 0));
+}
+
+/// The plan of a scenario.
+pub(crate) fn plan(name: &str) -> Plan {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../scenarios")
+        .join(name)
+        .with_extension("toml");
+    Plan::new(&Scenario::load(&path).unwrap())
+}
+
+/// A scenario, built.
+pub(crate) async fn lab(name: &str) -> Lab {
+    Lab::up(&plan(name)).await.unwrap()
+}
+
+/// A socket opened in the node; it stays in the node's network wherever it is used.
+pub(crate) async fn socket(node: &Node, addr: &str) -> UdpSocket {
+    let addr: SocketAddr = addr.parse().unwrap();
+    let opened = node
+        .run(move || Box::pin(async move { std::net::UdpSocket::bind(addr).unwrap() }))
+        .await
+        .unwrap();
+    opened.set_nonblocking(true).unwrap();
+    UdpSocket::from_std(opened).unwrap()
+}
+
+/// The source of the next datagram, if one comes soon.
+pub(crate) async fn heard(socket: &UdpSocket) -> Option<SocketAddr> {
+    let mut buffer = [0; 64];
+    let received = timeout(LIMIT, socket.recv_from(&mut buffer)).await;
+    received.ok().map(|received| received.unwrap().1)
 }
