@@ -1,0 +1,257 @@
+//! Listening on one interface, and sorting what was heard.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use nix::net::if_::if_nametoindex;
+use nix::sys::socket::{
+    AddressFamily, LinkAddr, SockFlag, SockProtocol, SockType, recvfrom, socket,
+};
+use pnet_packet::Packet;
+use pnet_packet::ethernet::{EtherTypes, EthernetPacket};
+use pnet_packet::ip::{IpNextHeaderProtocol, IpNextHeaderProtocols};
+use pnet_packet::ipv4::Ipv4Packet;
+use pnet_packet::ipv6::Ipv6Packet;
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
+use tokio::task::JoinHandle;
+
+use super::{ObserveError, Result};
+use crate::fabric::Node;
+
+/// A frame as the kernel hands it over: offloads may join many into one of up to 64 KiB.
+const LARGEST: usize = 65_536 + 14;
+
+/// Where a capture stops keeping frames, so that a forgotten one does not eat the machine. Bytes.
+const ENOUGH: usize = 64 << 20;
+
+/// Listens on one interface until it is dropped.
+#[derive(Debug)]
+pub struct Capture {
+    heard: Arc<Mutex<Frames>>,
+    listener: JoinHandle<()>,
+}
+
+/// Ethernet frames, in the order in which they passed.
+#[derive(Debug, Clone, Default)]
+pub struct Frames {
+    frames: Vec<Vec<u8>>,
+    bytes: usize,
+}
+
+impl Capture {
+    /// Starts to listen on an interface of `node`; whatever passes after the return is heard.
+    ///
+    /// # Errors
+    /// When there is no such interface, or no packet socket to be had.
+    pub async fn start(node: &Node, interface: &str) -> Result<Self> {
+        let name = interface.to_owned();
+        let opened = node
+            .run(move || Box::pin(async move { packet_socket(&name) }))
+            .await?;
+        let failed = |reason| ObserveError::Socket {
+            node: node.name().to_owned(),
+            what: "listen on an interface",
+            reason,
+        };
+        let (index, fd) = opened.map_err(failed)?;
+        // Not one, but it is waited for in the same way.
+        let socket = UdpSocket::from_std(fd.into()).map_err(failed)?;
+        let heard = Arc::new(Mutex::new(Frames::default()));
+        let listener = tokio::spawn(listen(socket, index, Arc::clone(&heard)));
+        Ok(Self { heard, listener })
+    }
+
+    /// What was heard so far.
+    #[must_use]
+    pub fn frames(&self) -> Frames {
+        self.heard
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+impl Drop for Capture {
+    fn drop(&mut self) {
+        self.listener.abort();
+    }
+}
+
+impl Frames {
+    /// How many there were of each kind: the protocol and, where it has ports, the lower one (which is the service's).
+    #[must_use]
+    pub fn kinds(&self) -> BTreeMap<String, usize> {
+        let mut kinds = BTreeMap::new();
+        for frame in &self.frames {
+            *kinds.entry(kind(frame)).or_default() += 1;
+        }
+        kinds
+    }
+
+    /// How many contain these bytes anywhere.
+    #[must_use]
+    pub fn containing(&self, needle: &[u8]) -> usize {
+        let found = |frame: &&Vec<u8>| {
+            frame
+                .windows(needle.len().max(1))
+                .any(|part| part == needle)
+        };
+        self.frames.iter().filter(found).count()
+    }
+
+    fn push(&mut self, frame: &[u8]) {
+        if self.bytes < ENOUGH {
+            self.bytes += frame.len();
+            self.frames.push(frame.to_vec());
+        }
+    }
+}
+
+fn packet_socket(interface: &str) -> io::Result<(usize, OwnedFd)> {
+    let index = if_nametoindex(interface)?;
+    let fd = socket(
+        AddressFamily::Packet,
+        SockType::Raw,
+        SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
+        SockProtocol::EthAll,
+    )?;
+    Ok((index.try_into().map_err(io::Error::other)?, fd))
+}
+
+async fn listen(socket: UdpSocket, index: usize, heard: Arc<Mutex<Frames>>) {
+    let mut buffer = vec![0; LARGEST];
+    loop {
+        let fd = socket.as_raw_fd();
+        let received = socket
+            .async_io(Interest::READABLE, || {
+                Ok(recvfrom::<LinkAddr>(fd, &mut buffer)?)
+            })
+            .await;
+        let (len, from) = match received {
+            Ok(received) => received,
+            // The interface may come up again.
+            Err(error) if error.kind() == io::ErrorKind::NetworkDown => continue,
+            Err(_) => return,
+        };
+        if from.is_some_and(|from| from.ifindex() == index) {
+            let frame = buffer.get(..len).unwrap_or_default();
+            heard
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(frame);
+        }
+    }
+}
+
+/// In words: `UDP 655`, `ARP`, …
+fn kind(frame: &[u8]) -> String {
+    let Some(ethernet) = EthernetPacket::new(frame) else {
+        return "cut off".to_owned();
+    };
+    let payload = ethernet.payload();
+    let by_ip = match ethernet.get_ethertype() {
+        EtherTypes::Arp => return "ARP".to_owned(),
+        EtherTypes::Ipv4 => Ipv4Packet::new(payload).map(|ip| {
+            let header = usize::from(ip.get_header_length()) * 4;
+            (ip.get_next_level_protocol(), payload.get(header..))
+        }),
+        EtherTypes::Ipv6 => Ipv6Packet::new(payload).and_then(|ip| {
+            let source = ip.get_source();
+            // Neighbour discovery and multicast listeners: what keeps a link going and never leaves it.
+            let link_scope = source.is_unicast_link_local() || source.is_unspecified();
+            (!link_scope).then(|| {
+                (
+                    ip.get_next_header(),
+                    payload.get(Ipv6Packet::minimum_packet_size()..),
+                )
+            })
+        }),
+        other => return format!("EtherType {:04x}", other.0),
+    };
+    match (by_ip, ethernet.get_ethertype()) {
+        (Some((protocol, transport)), _) => service(protocol, transport.unwrap_or_default()),
+        (None, EtherTypes::Ipv6) => "IPv6 link scope".to_owned(),
+        (None, _) => "cut off".to_owned(),
+    }
+}
+
+fn service(protocol: IpNextHeaderProtocol, transport: &[u8]) -> String {
+    let name = match protocol {
+        IpNextHeaderProtocols::Tcp => "TCP",
+        IpNextHeaderProtocols::Udp => "UDP",
+        IpNextHeaderProtocols::Icmp | IpNextHeaderProtocols::Icmpv6 => return "ICMP".to_owned(),
+        other => return format!("IP protocol {}", other.0),
+    };
+    match transport {
+        [a, b, c, d, ..] => {
+            let port = u16::from_be_bytes([*a, *b]).min(u16::from_be_bytes([*c, *d]));
+            format!("{name} {port}")
+        }
+        _ => format!("{name} cut off"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(ethertype: u16, payload: &[u8]) -> Vec<u8> {
+        let mut frame = vec![2; 12];
+        frame.extend(ethertype.to_be_bytes());
+        frame.extend(payload);
+        frame
+    }
+
+    fn udp4(from: u16, to: u16, payload: &[u8]) -> Vec<u8> {
+        let mut ip = vec![
+            0x45, 0, 0, 0, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2,
+        ];
+        ip.extend(from.to_be_bytes());
+        ip.extend(to.to_be_bytes());
+        ip.extend([0; 4]);
+        ip.extend(payload);
+        frame(0x0800, &ip)
+    }
+
+    fn ipv6(source: &str, next: u8) -> Vec<u8> {
+        let mut ip = vec![0x60, 0, 0, 0, 0, 8, next, 64];
+        ip.extend(source.parse::<std::net::Ipv6Addr>().unwrap().octets());
+        ip.extend([0xff; 16]);
+        ip.extend([0; 8]);
+        frame(0x86dd, &ip)
+    }
+
+    #[test]
+    fn either_direction_of_a_service_is_the_same_kind() {
+        assert_eq!(kind(&udp4(40000, 655, b"")), "UDP 655");
+        assert_eq!(kind(&udp4(655, 40000, b"")), "UDP 655");
+    }
+
+    #[test]
+    fn housekeeping_of_the_link_is_told_apart_from_traffic() {
+        assert_eq!(kind(&frame(0x0806, &[0; 28])), "ARP");
+        assert_eq!(kind(&ipv6("fe80::1", 58)), "IPv6 link scope");
+        assert_eq!(kind(&ipv6("::", 0)), "IPv6 link scope");
+        assert_eq!(kind(&ipv6("2001:db8::1", 58)), "ICMP");
+    }
+
+    #[test]
+    fn anything_else_keeps_its_number() {
+        assert_eq!(kind(&frame(0x88cc, b"")), "EtherType 88cc");
+        assert_eq!(kind(&ipv6("2001:db8::1", 132)), "IP protocol 132");
+        assert_eq!(kind(b"short"), "cut off");
+        assert_eq!(kind(&frame(0x0800, b"short")), "cut off");
+    }
+
+    #[test]
+    fn bytes_are_found_wherever_they_stand() {
+        let mut frames = Frames::default();
+        frames.push(&udp4(1, 2, b"..secret.."));
+        frames.push(&udp4(1, 2, b"..scrambled.."));
+        assert_eq!(frames.containing(b"secret"), 1);
+        assert_eq!(frames.kinds(), BTreeMap::from([("UDP 1".to_owned(), 2)]));
+    }
+}

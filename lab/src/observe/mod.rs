@@ -1,0 +1,52 @@
+//! What can be seen from a machine of the lab, by means of the lab's own: no `ping`, `traceroute` or `tcpdump` needed.
+//!
+//! Knows nodes and packets; expects nothing. What an observation has to be is said in [`crate::steps`].
+
+mod capture;
+mod echo;
+mod ping;
+mod socket;
+mod state;
+mod trace;
+
+pub use capture::{Capture, Frames};
+pub use echo::Problem;
+pub use ping::{Ping, PingReport, ping, reach};
+pub use state::{KernelState, kernel_state};
+pub use trace::{Hop, trace};
+
+use std::io;
+
+use crate::fabric::FabricError;
+
+/// Why nothing could be observed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ObserveError {
+    /// The node did not do what was asked of it.
+    #[error(transparent)]
+    Node(#[from] FabricError),
+    /// A socket in the node could not be opened or used.
+    #[error("{node}: {what}: {reason}")]
+    Socket {
+        /// Name of the machine.
+        node: String,
+        /// What was being done.
+        what: &'static str,
+        /// What the kernel said.
+        reason: io::Error,
+    },
+    /// A tool that must be there was not, or failed.
+    #[error("{node}: `{command}` failed: {reason}")]
+    Tool {
+        /// Name of the machine.
+        node: String,
+        /// The command line.
+        command: String,
+        /// Its standard error.
+        reason: String,
+    },
+}
+
+/// Result of an observation.
+pub type Result<T, E = ObserveError> = std::result::Result<T, E>;

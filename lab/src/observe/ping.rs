@@ -1,0 +1,188 @@
+//! Echo requests at a steady pace, and waiting for the first answer.
+
+use std::io;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+use super::Result;
+use super::echo::{Answer, Problem};
+use super::socket::EchoSocket;
+use crate::fabric::Node;
+
+/// Pause between the requests of [`reach`]: short, so that the time found is exact to a few hundredths of a second.
+const KNOCK: Duration = Duration::from_millis(40);
+
+/// How to ping.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ping {
+    /// How many requests to send.
+    pub count: u16,
+    /// Pause between two of them.
+    pub interval: Duration,
+    /// How long to wait for answers after the last one.
+    pub patience: Duration,
+    /// What they carry.
+    pub payload: Vec<u8>,
+}
+
+impl Default for Ping {
+    fn default() -> Self {
+        Self {
+            count: 3,
+            interval: Duration::from_millis(20),
+            patience: Duration::from_secs(1),
+            payload: vec![b'v'; 56],
+        }
+    }
+}
+
+/// What came of pinging.
+#[derive(Debug, Clone, Default)]
+pub struct PingReport {
+    /// Requests sent.
+    pub sent: u16,
+    /// Time from each answered request to its reply, in the order of the replies.
+    pub round_trips: Vec<Duration>,
+    /// Time from the first request to the first reply.
+    pub first_reply: Option<Duration>,
+    /// What routers said instead, each once, with the address of who said so.
+    pub problems: Vec<(IpAddr, Problem)>,
+    /// What the sender's own kernel refused with last, e.g. that there is no route.
+    pub refused: Option<io::ErrorKind>,
+}
+
+impl PingReport {
+    /// Requests without a reply.
+    #[must_use]
+    pub fn lost(&self) -> usize {
+        usize::from(self.sent).saturating_sub(self.round_trips.len())
+    }
+
+    fn heard(&mut self, from: IpAddr, answer: Answer, sent_at: &[Instant]) {
+        match answer {
+            Answer::Reply(id) => {
+                let now = Instant::now();
+                let Some(at) = sent_at.get(usize::from(id.seq)) else {
+                    return;
+                };
+                self.round_trips.push(now - *at);
+                self.first_reply = self.first_reply.or_else(|| Some(now - *sent_at.first()?));
+            }
+            Answer::Problem(_, problem) => {
+                if !self.problems.contains(&(from, problem)) {
+                    self.problems.push((from, problem));
+                }
+            }
+        }
+    }
+}
+
+/// Pings `target` from `node`.
+///
+/// # Errors
+/// When the node offers no raw socket. That nothing answers is not an error but a finding.
+pub async fn ping(node: &Node, target: IpAddr, how: &Ping) -> Result<PingReport> {
+    run(node, target, how, false).await
+}
+
+/// Pings until the first reply, for at most `within`; the report's `first_reply` says when that was.
+///
+/// # Errors
+/// As [`ping`].
+pub async fn reach(node: &Node, target: IpAddr, within: Duration) -> Result<PingReport> {
+    let knocks = within.as_millis() / KNOCK.as_millis();
+    let how = Ping {
+        count: u16::try_from(knocks).unwrap_or(u16::MAX).max(1),
+        interval: KNOCK,
+        patience: KNOCK,
+        ..Ping::default()
+    };
+    run(node, target, &how, true).await
+}
+
+async fn run(node: &Node, target: IpAddr, how: &Ping, first_only: bool) -> Result<PingReport> {
+    let mut socket = EchoSocket::open(node, target).await?;
+    let mut report = PingReport::default();
+    let mut sent_at = Vec::with_capacity(how.count.into());
+    let mut pace = interval(how.interval);
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut end = None;
+    loop {
+        let complete = report.round_trips.len() >= usize::from(how.count);
+        if complete || (first_only && report.first_reply.is_some()) {
+            return Ok(report);
+        }
+        tokio::select! {
+            _ = pace.tick(), if report.sent < how.count => {
+                sent_at.push(Instant::now());
+                let sent = socket.send(report.sent, &how.payload).await;
+                report.refused = sent.err().map(|error| error.kind()).or(report.refused);
+                report.sent += 1;
+                end = Some(Instant::now() + how.patience);
+            }
+            answer = socket.receive() => {
+                let (from, answer) = answer?;
+                report.heard(from, answer, &sent_at);
+            }
+            () = sleep_until(end.unwrap_or_else(Instant::now)), if report.sent >= how.count => {
+                return Ok(report);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv6Addr;
+
+    use super::*;
+    use crate::observe::echo::EchoId;
+
+    const SOMEBODY: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
+
+    #[test]
+    fn what_was_not_answered_is_lost() {
+        let mut report = PingReport {
+            sent: 2,
+            ..PingReport::default()
+        };
+        let start = Instant::now();
+        report.heard(
+            SOMEBODY,
+            Answer::Reply(EchoId { ident: 1, seq: 1 }),
+            &[start, start],
+        );
+        assert_eq!(report.lost(), 1);
+        assert!(report.first_reply.is_some());
+    }
+
+    #[test]
+    fn a_problem_is_told_once_and_is_no_reply() {
+        let mut report = PingReport {
+            sent: 2,
+            ..PingReport::default()
+        };
+        for seq in 0..2 {
+            let answer = Answer::Problem(EchoId { ident: 1, seq }, Problem::NoRoute);
+            report.heard(SOMEBODY, answer, &[Instant::now(), Instant::now()]);
+        }
+        assert_eq!(report.problems, [(SOMEBODY, Problem::NoRoute)]);
+        assert_eq!(report.lost(), 2);
+    }
+
+    #[test]
+    fn a_reply_nobody_asked_for_is_not_counted() {
+        let mut report = PingReport {
+            sent: 1,
+            ..PingReport::default()
+        };
+        report.heard(
+            SOMEBODY,
+            Answer::Reply(EchoId { ident: 1, seq: 9 }),
+            &[Instant::now()],
+        );
+        assert_eq!(report.lost(), 1);
+    }
+}

@@ -1,0 +1,113 @@
+//! A raw socket for echo messages, opened inside a node and used outside.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tokio::net::UdpSocket;
+
+use super::echo::{self, Answer, EchoId};
+use super::{ObserveError, Result};
+use crate::fabric::Node;
+
+/// Room for the largest answer: quoted packets are cut to 1,280 bytes (RFC 4443), echoed ones are no larger than sent.
+const LARGEST: usize = 65_536;
+
+/// One identifier per socket, so that several may ping from one node at once.
+static NEXT_IDENT: AtomicU16 = AtomicU16::new(1);
+
+/// Sends echo requests to one target and hears what comes back for them.
+pub(super) struct EchoSocket {
+    /// Raw in fact; a datagram socket's calls are the ones that are wanted.
+    socket: UdpSocket,
+    node: String,
+    target: IpAddr,
+    ident: u16,
+    buffer: Vec<u8>,
+}
+
+impl EchoSocket {
+    pub(super) async fn open(node: &Node, target: IpAddr) -> Result<Self> {
+        let opened = node
+            .run(move || Box::pin(async move { raw_socket(target) }))
+            .await?;
+        let failed = |reason| ObserveError::Socket {
+            node: node.name().to_owned(),
+            what: "open a raw socket",
+            reason,
+        };
+        let socket = opened.and_then(|socket| UdpSocket::from_std(socket.into()));
+        Ok(Self {
+            socket: socket.map_err(failed)?,
+            node: node.name().to_owned(),
+            target,
+            ident: NEXT_IDENT.fetch_add(1, Ordering::Relaxed),
+            buffer: vec![0; LARGEST],
+        })
+    }
+
+    /// How many routers the next requests may pass.
+    pub(super) fn set_hop_limit(&self, hops: u8) -> Result<()> {
+        let socket = SockRef::from(&self.socket);
+        match self.target {
+            IpAddr::V4(_) => socket.set_ttl_v4(hops.into()),
+            IpAddr::V6(_) => socket.set_unicast_hops_v6(hops.into()),
+        }
+        .map_err(|reason| self.failed("set the hop limit", reason))
+    }
+
+    /// Sends one request. An error is the network's, known at once: no route, say.
+    pub(super) async fn send(&self, seq: u16, payload: &[u8]) -> io::Result<()> {
+        let id = EchoId {
+            ident: self.ident,
+            seq,
+        };
+        let packet = echo::request(self.target, id, payload);
+        self.socket
+            .send_to(&packet, SocketAddr::new(self.target, 0))
+            .await
+            .map(drop)
+    }
+
+    /// The next answer to one of this socket's requests, and who sent it.
+    pub(super) async fn receive(&mut self) -> Result<(IpAddr, Answer)> {
+        loop {
+            let received = self.socket.recv_from(&mut self.buffer).await;
+            let (len, from) = received.map_err(|reason| self.failed("receive", reason))?;
+            let message = self.buffer.get(..len).unwrap_or_default();
+            if let Some(answer) = echo::parse(message, self.target.is_ipv6())
+                && answer.id().ident == self.ident
+            {
+                return Ok((from.ip(), answer));
+            }
+        }
+    }
+
+    fn failed(&self, what: &'static str, reason: io::Error) -> ObserveError {
+        ObserveError::Socket {
+            node: self.node.clone(),
+            what,
+            reason,
+        }
+    }
+}
+
+fn raw_socket(target: IpAddr) -> io::Result<Socket> {
+    let (domain, protocol, anywhere) = match target {
+        IpAddr::V4(_) => (
+            Domain::IPV4,
+            Protocol::ICMPV4,
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        ),
+        IpAddr::V6(_) => (
+            Domain::IPV6,
+            Protocol::ICMPV6,
+            IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        ),
+    };
+    let socket = Socket::new(domain, Type::RAW, Some(protocol))?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&SocketAddr::new(anywhere, 0).into())?;
+    Ok(socket)
+}
