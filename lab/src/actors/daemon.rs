@@ -1,0 +1,132 @@
+//! A daemon's life in a node: started in the foreground with its words in a file, stopped, killed.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use tokio::fs;
+use tokio::time::{Instant, sleep};
+
+use super::{ActorError, NETNAME, Product, Result};
+use crate::fabric::{CommandSpec, Node, Process};
+
+/// How often a log is looked at while something is waited for.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// How much of a log is shown of a daemon that failed somebody, in lines.
+const TAIL: usize = 15;
+
+/// A daemon that was started in a node.
+#[derive(Debug)]
+pub struct Daemon {
+    node: String,
+    product: Product,
+    process: Process,
+    log: PathBuf,
+    /// Where this start's words begin in the log, in bytes.
+    begin: usize,
+}
+
+impl Daemon {
+    /// Starts `tincd -n v6router -D -d2`; what that is in the node was decided with [`Node::install`]. Its words, and
+    /// those of its scripts, are appended to `log`.
+    ///
+    /// # Errors
+    /// When the process cannot be started.
+    pub async fn start(node: &Node, product: Product, log: &Path) -> Result<Self> {
+        let begin = fs::read(log).await.map_or(0, |text| text.len());
+        let command = CommandSpec::new("tincd")
+            .args(["-n", NETNAME, "-D", "-d2"])
+            .log_to(log);
+        Ok(Self {
+            node: node.name().to_owned(),
+            product,
+            process: node.spawn(command).await?,
+            log: log.to_owned(),
+            begin,
+        })
+    }
+
+    /// Which daemon it is.
+    #[must_use]
+    pub fn product(&self) -> Product {
+        self.product
+    }
+
+    /// What it, and the scripts it ran, said since it was started.
+    ///
+    /// # Errors
+    /// When its log cannot be read.
+    pub async fn words(&self) -> Result<String> {
+        let text = fs::read(&self.log)
+            .await
+            .map_err(|reason| ActorError::File {
+                path: self.log.clone(),
+                reason,
+            })?;
+        Ok(String::from_utf8_lossy(text.get(self.begin..).unwrap_or_default()).into_owned())
+    }
+
+    /// Waits until it, or one of its scripts, has said `wanted`.
+    ///
+    /// # Errors
+    /// [`ActorError::Silent`] when it ended without, or `within` passed.
+    pub async fn says(&self, wanted: &str, within: Duration) -> Result<()> {
+        let deadline = Instant::now() + within;
+        loop {
+            // Asked first, so that the last words of one that has just ended are read too.
+            let ended = self.process.status();
+            let words = self.words().await?;
+            if words.contains(wanted) {
+                return Ok(());
+            }
+            if ended.is_some() || Instant::now() >= deadline {
+                return Err(ActorError::Silent {
+                    node: self.node.clone(),
+                    wanted: wanted.to_owned(),
+                    seconds: within.as_secs_f64(),
+                    instead: match ended {
+                        Some(status) => format!("it ended ({status}) with:\n{}", tail(&words)),
+                        None => format!("it said:\n{}", tail(&words)),
+                    },
+                });
+            }
+            sleep(GLANCE).await;
+        }
+    }
+
+    /// How it ended, waiting for that at most `within`.
+    ///
+    /// # Errors
+    /// When it goes on running.
+    pub async fn ends(&self, within: Duration) -> Result<ExitStatus> {
+        Ok(self.process.wait(within).await?)
+    }
+
+    /// Asks it to end (SIGTERM) and waits until it has, at most `within`.
+    ///
+    /// # Errors
+    /// When it goes on running.
+    pub async fn stop(&self, within: Duration) -> Result<ExitStatus> {
+        self.process.signal(Signal::SIGTERM)?;
+        self.ends(within).await
+    }
+
+    /// Kills it (SIGKILL) and waits until it is gone.
+    ///
+    /// # Errors
+    /// When it will not go.
+    pub async fn kill(&self) -> Result<()> {
+        self.process.kill().await?;
+        Ok(())
+    }
+}
+
+/// The last lines of a log.
+pub(crate) fn tail(words: &str) -> String {
+    let lines: Vec<&str> = words.lines().collect();
+    let from = lines.len().saturating_sub(TAIL);
+    let last = lines.get(from..).unwrap_or_default();
+    last.iter().map(|line| format!("    {line}\n")).collect()
+}

@@ -1,0 +1,77 @@
+//! The daemons under test: where their programs are, what they are configured with, and their life in a node.
+//!
+//! Knows how tinc is set up and nothing of what a feature expects.
+
+mod daemon;
+mod keys;
+mod program;
+mod tincdir;
+
+pub use daemon::Daemon;
+pub use keys::{KeyPair, KeyRing};
+pub use program::{Daemons, Product, Programs};
+pub use tincdir::{Directory, File, NETNAME, NOTES, directory, note_every_script, path};
+
+pub(crate) use daemon::tail;
+
+use std::path::PathBuf;
+
+use crate::fabric::FabricError;
+
+/// Why a daemon could not be had, set up or talked to.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ActorError {
+    /// The node did not do what was asked of it.
+    #[error(transparent)]
+    Node(#[from] FabricError),
+    /// A program is not installed or not built.
+    #[error("{product} is not there: {searched}; {remedy}")]
+    Missing {
+        /// Which.
+        product: Product,
+        /// Where it was looked for.
+        searched: String,
+        /// How to get it.
+        remedy: &'static str,
+    },
+    /// No key pair came out of a daemon's key generation.
+    #[error("{program} -K made no key pair for {node}: {reason}", program = program.display())]
+    Keys {
+        /// The daemon's program.
+        program: PathBuf,
+        /// Whose keys.
+        node: String,
+        /// What it said.
+        reason: String,
+    },
+    /// The scenario has no overlay to set up.
+    #[error("the network has no overlay in which {node} has a place")]
+    NoPlace {
+        /// The machine asked for.
+        node: String,
+    },
+    /// A log did not show in time what it should.
+    #[error("{node}'s daemon did not say {wanted:?} within {seconds} s; {instead}")]
+    Silent {
+        /// Name of the machine.
+        node: String,
+        /// What was waited for.
+        wanted: String,
+        /// For how long.
+        seconds: f64,
+        /// What it said at last, or that it ended.
+        instead: String,
+    },
+    /// A file of the run could not be read or written.
+    #[error("{path}: {reason}", path = path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the kernel said.
+        reason: std::io::Error,
+    },
+}
+
+/// Result of dealing with a daemon.
+pub type Result<T, E = ActorError> = std::result::Result<T, E>;

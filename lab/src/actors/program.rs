@@ -1,0 +1,243 @@
+//! Which daemon runs where, and where its program is.
+
+use std::env;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::{ActorError, Result};
+use crate::plan::Overlay;
+
+/// Names the program to test instead of the one built with the lab.
+const V6ROUTER_BIN: &str = "V6ROUTER_BIN";
+
+/// Where distributions install tincd, and where one's own build lands.
+const TINCD: [&str; 3] = ["/usr/sbin/tincd", "/usr/local/sbin/tincd", "/sbin/tincd"];
+
+/// Which daemons a run puts to the test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
+pub enum Daemons {
+    /// v6router on every machine, called as `tincd`
+    V6router,
+    /// The tincd of the distribution on every machine
+    Tincd,
+    /// v6router on the server; on the Pis tincd and v6router in turn, tincd first
+    Mixed,
+}
+
+/// A daemon as a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Product {
+    /// Ours.
+    V6router,
+    /// tinc 1.0's.
+    Tincd,
+}
+
+impl Daemons {
+    /// What runs on the machine `node`.
+    #[must_use]
+    pub fn on(self, overlay: &Overlay, node: &str) -> Product {
+        match self {
+            Self::V6router => Product::V6router,
+            Self::Tincd => Product::Tincd,
+            Self::Mixed => {
+                let place = overlay.sites.iter().position(|site| site.node == node);
+                match place {
+                    Some(n) if n % 2 == 0 => Product::Tincd,
+                    _ => Product::V6router,
+                }
+            }
+        }
+    }
+
+    fn products(self) -> &'static [Product] {
+        match self {
+            Self::V6router => &[Product::V6router],
+            Self::Tincd => &[Product::Tincd],
+            Self::Mixed => &[Product::V6router, Product::Tincd],
+        }
+    }
+}
+
+impl fmt::Display for Daemons {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V6router => "v6router",
+            Self::Tincd => "tincd",
+            Self::Mixed => "mixed",
+        })
+    }
+}
+
+impl fmt::Display for Product {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V6router => "v6router",
+            Self::Tincd => "tincd",
+        })
+    }
+}
+
+/// The programs a run needs, found before anything is built.
+#[derive(Debug, Clone, Default)]
+pub struct Programs {
+    v6router: Option<PathBuf>,
+    tincd: Option<PathBuf>,
+}
+
+impl Programs {
+    /// Looks for what `daemons` needs.
+    ///
+    /// # Errors
+    /// [`ActorError::Missing`]: what was looked for, where, and how to get it.
+    pub fn locate(daemons: Daemons) -> Result<Self> {
+        let mut found = Self::default();
+        for product in daemons.products() {
+            match product {
+                Product::V6router => found.v6router = Some(v6router()?),
+                Product::Tincd => found.tincd = Some(tincd(&TINCD)?),
+            }
+        }
+        Ok(found)
+    }
+
+    /// The program of a product this run needs.
+    ///
+    /// # Errors
+    /// [`ActorError::Missing`] for one that was not asked for.
+    pub fn path(&self, product: Product) -> Result<&Path> {
+        let path = match product {
+            Product::V6router => &self.v6router,
+            Product::Tincd => &self.tincd,
+        };
+        path.as_deref().ok_or_else(|| ActorError::Missing {
+            product,
+            searched: "it was not looked for".to_owned(),
+            remedy: "choose --daemon so that it takes part",
+        })
+    }
+}
+
+fn v6router() -> Result<PathBuf> {
+    const REMEDY: &str =
+        "build it with `cargo build --release`, or say in V6ROUTER_BIN where it is";
+    let missing = |searched| ActorError::Missing {
+        product: Product::V6router,
+        searched,
+        remedy: REMEDY,
+    };
+    if let Some(chosen) = env::var_os(V6ROUTER_BIN) {
+        let chosen = PathBuf::from(chosen);
+        let absolute = chosen.canonicalize().ok().filter(|path| path.is_file());
+        return absolute
+            .ok_or_else(|| missing(format!("{V6ROUTER_BIN} says {}", chosen.display())));
+    }
+    let here = env::current_exe().unwrap_or_default();
+    let candidates = beside(&here);
+    newest(&candidates).ok_or_else(|| {
+        let searched: Vec<String> = candidates
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        missing(format!("looked for {}", searched.join(", ")))
+    })
+}
+
+/// Where cargo may have put v6router, given where it put this program: `target/PROFILE/` or `target/PROFILE/deps/`.
+fn beside(program: &Path) -> Vec<PathBuf> {
+    const NAME: &str = "v6router";
+    let folder = program.parent().unwrap_or_else(|| Path::new(""));
+    let profile = if folder.ends_with("deps") {
+        folder.parent().unwrap_or(folder)
+    } else {
+        folder
+    };
+    let mut candidates = vec![profile.join(NAME)];
+    for other in ["release", "debug"] {
+        candidates.extend(profile.parent().map(|target| target.join(other).join(NAME)));
+    }
+    candidates.dedup();
+    candidates
+}
+
+/// The one built last, so that nobody tests yesterday's.
+fn newest(candidates: &[PathBuf]) -> Option<PathBuf> {
+    let built = |path: &&PathBuf| -> Option<SystemTime> { path.metadata().ok()?.modified().ok() };
+    candidates
+        .iter()
+        .filter(|path| path.is_file())
+        .max_by_key(built)
+        .cloned()
+}
+
+fn tincd(candidates: &[&str]) -> Result<PathBuf> {
+    candidates
+        .iter()
+        .map(PathBuf::from)
+        .find(|path| path.is_file())
+        .ok_or_else(|| ActorError::Missing {
+            product: Product::Tincd,
+            searched: format!("looked for {}", candidates.join(", ")),
+            remedy: "install it with `apt-get install tinc`",
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Site;
+
+    fn overlay() -> Overlay {
+        let site = |n: &str| Site {
+            node: n.to_owned(),
+            address: "2001:db8::11".parse().unwrap(),
+            prefix: "2001:db8:0:1::/64".parse().unwrap(),
+            gateway: "2001:db8:0:1::1".parse().unwrap(),
+            interface: "eth1".to_owned(),
+            clients: Vec::new(),
+        };
+        Overlay {
+            server: "hub".to_owned(),
+            address: "2001:db8::1".parse().unwrap(),
+            network: "2001:db8::/64".parse().unwrap(),
+            pool: "2001:db8::/56".parse().unwrap(),
+            sites: ["a", "b", "c"].map(site).to_vec(),
+        }
+    }
+
+    #[test]
+    fn mixed_gives_the_server_to_us_and_the_pis_to_both_in_turn() {
+        use Product::{Tincd, V6router};
+        let on = |node| Daemons::Mixed.on(&overlay(), node);
+        assert_eq!(
+            [on("hub"), on("a"), on("b"), on("c")],
+            [V6router, Tincd, V6router, Tincd]
+        );
+        assert_eq!(Daemons::Tincd.on(&overlay(), "hub"), Tincd);
+    }
+
+    #[test]
+    fn a_test_finds_the_daemon_of_its_profile_and_the_release() {
+        let found = beside(Path::new("/t/debug/deps/features-1f"));
+        assert_eq!(
+            found,
+            [
+                Path::new("/t/debug/v6router"),
+                Path::new("/t/release/v6router"),
+                Path::new("/t/debug/v6router")
+            ]
+        );
+        let found = beside(Path::new("/t/release/v6lab"));
+        assert_eq!(found.first().unwrap(), Path::new("/t/release/v6router"));
+    }
+
+    #[test]
+    fn a_missing_tincd_is_told_with_the_way_to_get_it() {
+        let said = tincd(&["/nowhere/tincd"]).unwrap_err().to_string();
+        assert!(
+            said.contains("/nowhere/tincd") && said.contains("apt-get install tinc"),
+            "{said}"
+        );
+    }
+}
