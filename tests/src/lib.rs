@@ -1,1 +1,3 @@
-//! Helpers of the end-to-end tests.
+//! What the end-to-end tests share.
+
+pub mod libtest;

@@ -1,0 +1,251 @@
+//! A run as it is read on a terminal: each step with its time, reasons where it failed, and the count at the end.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use cucumber::event::{
+    Cucumber, Feature, Hook, RetryableScenario, Rule, Scenario, Step, StepError,
+};
+use cucumber::gherkin;
+use cucumber::writer::{NonTransforming, Stats};
+use cucumber::{Event, Writer, cli, parser};
+
+use super::Notes;
+
+/// The step that names a network, whose drawing is shown below it.
+const NETWORK: &str = "the network \"";
+
+/// Width of a step's text; times stand in a column behind it.
+const COLUMN: usize = 88;
+
+/// Writes to the terminal, and counts. Expects events in order, as normalised.
+#[derive(Debug)]
+pub(crate) struct Terminal<Out> {
+    out: Out,
+    colour: bool,
+    notes: Arc<Notes>,
+    began: Option<SystemTime>,
+    step_began: Option<SystemTime>,
+    failed_here: bool,
+    passed_steps: usize,
+    failed_steps: usize,
+    parsing_errors: usize,
+    hook_errors: usize,
+}
+
+impl Terminal<io::Stdout> {
+    /// On standard output, in colour if somebody sees it and does not object (<https://no-color.org>).
+    pub(crate) fn stdout(notes: Arc<Notes>) -> Self {
+        let out = io::stdout();
+        let colour =
+            out.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
+        Self::new(out, colour, notes)
+    }
+}
+
+impl<Out: Write> Terminal<Out> {
+    fn new(out: Out, colour: bool, notes: Arc<Notes>) -> Self {
+        Self {
+            out,
+            colour,
+            notes,
+            began: None,
+            step_began: None,
+            failed_here: false,
+            passed_steps: 0,
+            failed_steps: 0,
+            parsing_errors: 0,
+            hook_errors: 0,
+        }
+    }
+
+    fn told<W>(&mut self, at: SystemTime, event: &Cucumber<W>) -> io::Result<()> {
+        match event {
+            Cucumber::Feature(feature, Feature::Started) => {
+                let path = feature.path.as_deref().map(shown).unwrap_or_default();
+                writeln!(self.out, "\n{}: {}   {path}", feature.keyword, feature.name)
+            }
+            Cucumber::Feature(feature, Feature::Scenario(scenario, event))
+            | Cucumber::Feature(feature, Feature::Rule(_, Rule::Scenario(scenario, event))) => {
+                self.scenario(at, feature, scenario, event)
+            }
+            Cucumber::Feature(_, Feature::Rule(rule, Rule::Started)) => {
+                writeln!(self.out, "\n  {}: {}", rule.keyword, rule.name)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn scenario<W>(
+        &mut self,
+        at: SystemTime,
+        feature: &gherkin::Feature,
+        scenario: &gherkin::Scenario,
+        event: &RetryableScenario<W>,
+    ) -> io::Result<()> {
+        match &event.event {
+            Scenario::Started => {
+                self.began = Some(at);
+                self.failed_here = false;
+                writeln!(
+                    self.out,
+                    "\n  {}: {}   line {}",
+                    scenario.keyword, scenario.name, scenario.position.line
+                )
+            }
+            Scenario::Background(step, event) | Scenario::Step(step, event) => {
+                self.step(at, step, event)
+            }
+            Scenario::Hook(_, Hook::Failed(_, reason)) => {
+                self.hook_errors += 1;
+                self.failed_here = true;
+                self.mark("FAIL", RED, "taking the network down")?;
+                self.indented(&text_of(reason))
+            }
+            Scenario::Finished => self.finished(at, feature, scenario),
+            Scenario::Log(text) => self.indented(text),
+            Scenario::Hook(..) => Ok(()),
+        }
+    }
+
+    fn step<W>(&mut self, at: SystemTime, step: &gherkin::Step, event: &Step<W>) -> io::Result<()> {
+        let text = format!("{}{}", step.keyword, step.value);
+        let line = format!("{text:COLUMN$} {}", time(since(self.step_began, at)));
+        match event {
+            Step::Started => {
+                self.step_began = Some(at);
+                Ok(())
+            }
+            Step::Passed(..) => {
+                self.passed_steps += 1;
+                self.mark("ok", GREEN, &line)?;
+                let title = step
+                    .value
+                    .strip_prefix(NETWORK)
+                    .and_then(|rest| rest.split('"').next());
+                match title.and_then(|title| self.notes.take_drawing(title)) {
+                    Some(drawing) => self.indented(&drawing),
+                    None => Ok(()),
+                }
+            }
+            Step::Skipped => self.mark("skip", RED, &text),
+            Step::Failed(_, _, _, reason) => {
+                self.failed_steps += 1;
+                self.failed_here = true;
+                self.mark("FAIL", RED, &line)?;
+                self.indented(&match reason {
+                    StepError::NotFound => "nobody has written this step".to_owned(),
+                    StepError::AmbiguousMatch(error) => error.to_string(),
+                    StepError::Panic(reason) => text_of(reason),
+                })
+            }
+        }
+    }
+
+    fn finished(
+        &mut self,
+        at: SystemTime,
+        feature: &gherkin::Feature,
+        scenario: &gherkin::Scenario,
+    ) -> io::Result<()> {
+        let took = time(since(self.began, at));
+        self.notes.count(!self.failed_here);
+        if !self.failed_here {
+            return writeln!(self.out, "    passed in {}", took.trim_start());
+        }
+        let file = feature.path.as_deref().unwrap_or_else(|| Path::new(""));
+        if let Some(remark) = self.notes.take_remark(file, scenario.position.line) {
+            self.indented(&remark)?;
+        }
+        writeln!(self.out, "    FAILED after {}", took.trim_start())
+    }
+
+    fn mark(&mut self, mark: &str, colour: &str, text: &str) -> io::Result<()> {
+        if self.colour {
+            writeln!(self.out, "    {colour}{mark:4}{RESET} {text}")
+        } else {
+            writeln!(self.out, "    {mark:4} {text}")
+        }
+    }
+
+    fn indented(&mut self, text: &str) -> io::Result<()> {
+        text.lines()
+            .try_for_each(|line| writeln!(self.out, "         {line}"))
+    }
+}
+
+impl<W: cucumber::World, Out: Write> Writer<W> for Terminal<Out> {
+    type Cli = cli::Empty;
+
+    async fn handle_event(&mut self, event: parser::Result<Event<Cucumber<W>>>, _: &Self::Cli) {
+        // A terminal that has gone away is no reason to end differently.
+        let _ = match event {
+            Ok(event) => self.told(event.at, &event.value),
+            Err(error) => {
+                self.parsing_errors += 1;
+                writeln!(self.out, "{error}")
+            }
+        };
+        let _ = self.out.flush();
+    }
+}
+
+impl<Out> NonTransforming for Terminal<Out> {}
+
+impl<W: cucumber::World, Out: Write> Stats<W> for Terminal<Out> {
+    fn passed_steps(&self) -> usize {
+        self.passed_steps
+    }
+
+    fn skipped_steps(&self) -> usize {
+        0
+    }
+
+    fn failed_steps(&self) -> usize {
+        self.failed_steps
+    }
+
+    fn retried_steps(&self) -> usize {
+        0
+    }
+
+    fn parsing_errors(&self) -> usize {
+        self.parsing_errors
+    }
+
+    fn hook_errors(&self) -> usize {
+        self.hook_errors
+    }
+}
+
+const GREEN: &str = "\x1b[32m";
+const RED: &str = "\x1b[31m";
+const RESET: &str = "\x1b[0m";
+
+fn since(began: Option<SystemTime>, at: SystemTime) -> Duration {
+    began
+        .and_then(|began| at.duration_since(began).ok())
+        .unwrap_or_default()
+}
+
+fn time(took: Duration) -> String {
+    format!("{:6.2} s", took.as_secs_f64())
+}
+
+/// A path as short as it can be said from here.
+fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(here)
+        .unwrap_or(path)
+        .display()
+        .to_string()
+}
+
+/// What a panic says.
+fn text_of(reason: &cucumber::event::Info) -> String {
+    let text = reason.downcast_ref::<String>().cloned();
+    text.or_else(|| reason.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .unwrap_or_else(|| "it panicked without a word".to_owned())
+}

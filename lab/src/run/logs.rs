@@ -1,0 +1,96 @@
+//! Where the daemons' logs of a run are kept: on the host, since they are wanted after the lab has gone.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use nix::unistd::getuid;
+
+/// The name begins with this, goes on with the number of the process that made it, and ends with the time.
+const PREFIX: &str = "v6lab-logs-";
+
+/// A directory for the logs of one run.
+#[derive(Debug)]
+pub(super) struct Logs {
+    path: PathBuf,
+}
+
+impl Logs {
+    /// Makes a fresh directory, and removes those of runs that have ended: what they left was kept for whoever wanted to
+    /// know why a scenario failed, until the next run. Must be called outside of a session, where process numbers are
+    /// those that are in the names.
+    pub(super) fn create() -> io::Result<Self> {
+        let home = std::env::temp_dir();
+        sweep(&home);
+        let now = SystemTime::UNIX_EPOCH
+            .elapsed()
+            .unwrap_or_default()
+            .as_nanos();
+        let path = home.join(format!("{PREFIX}{}-{now:x}", std::process::id()));
+        fs::DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(Self { path })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Nobody needs them.
+    pub(super) fn remove(&self) -> io::Result<()> {
+        fs::remove_dir_all(&self.path)
+    }
+}
+
+fn sweep(home: &Path) {
+    for entry in fs::read_dir(home).into_iter().flatten().flatten() {
+        let ours = entry
+            .metadata()
+            .is_ok_and(|meta| meta.is_dir() && meta.uid() == getuid().as_raw());
+        let name = entry.file_name();
+        if ours
+            && name
+                .to_str()
+                .and_then(maker)
+                .is_some_and(|pid| !Path::new("/proc").join(pid).exists())
+        {
+            // Somebody else may have been faster.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// The process that made a directory of this name.
+fn maker(name: &str) -> Option<&str> {
+    let (pid, _) = name.strip_prefix(PREFIX)?.split_once('-')?;
+    (!pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit())).then_some(pid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_our_own_form_are_swept() {
+        assert_eq!(maker("v6lab-logs-12-ab"), Some("12"));
+        for other in [
+            "v6lab-logs-",
+            "v6lab-logs-12",
+            "v6lab-logs--x",
+            "v6lab-logs-self-1",
+            "systemd-private-1",
+        ] {
+            assert_eq!(maker(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn each_run_has_a_directory_nobody_else_reads() {
+        let (one, other) = (Logs::create().unwrap(), Logs::create().unwrap());
+        assert_ne!(one.path(), other.path());
+        assert_eq!(fs::metadata(one.path()).unwrap().mode() & 0o777, 0o700);
+        one.remove().unwrap();
+        other.remove().unwrap();
+    }
+}

@@ -1,0 +1,372 @@
+//! The features of a run, read and checked before anything is built.
+
+use std::path::{Path, PathBuf};
+
+use cucumber::feature::Ext as _;
+use cucumber::gherkin::{EnvError, Feature, GherkinEnv, ParseFileError, Rule, Scenario};
+use futures::stream;
+use regex::Regex;
+
+use crate::actors::Daemons;
+
+/// Why features could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SuiteError {
+    /// A file or directory could not be read.
+    #[error("{path}: {reason}", path = path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// What the kernel said.
+        reason: std::io::Error,
+    },
+    /// A directory without a feature.
+    #[error("{path}: no *.feature in it", path = path.display())]
+    Empty {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A file that is no feature.
+    #[error("{path}:{line}: {reason}", path = path.display())]
+    Syntax {
+        /// Which.
+        path: PathBuf,
+        /// Where, counted from 1.
+        line: usize,
+        /// What is wrong there and what would be right.
+        reason: String,
+    },
+}
+
+/// Features, with their outlines already made into scenarios.
+#[derive(Debug, Clone)]
+pub struct Suite {
+    features: Vec<Feature>,
+}
+
+/// Which scenarios of a suite are played.
+#[derive(Debug, Clone)]
+pub enum Select {
+    /// Those whose name matches; all, if nothing is given.
+    Name(Option<Regex>),
+    /// Those with one of these identities, see [`Suite::ids`].
+    Ids(Vec<String>),
+}
+
+impl Suite {
+    /// Reads feature files, and those in directories and below, in the order of their names.
+    ///
+    /// # Errors
+    /// The file, the line, and what is wrong there.
+    pub fn load(paths: &[PathBuf]) -> Result<Self, SuiteError> {
+        let mut features = Vec::new();
+        for path in paths {
+            let files = files(path)?;
+            if files.is_empty() {
+                return Err(SuiteError::Empty { path: path.clone() });
+            }
+            for file in files {
+                features.push(read(&file)?);
+            }
+        }
+        Ok(Self { features })
+    }
+
+    /// The identities of the scenarios these daemons play: `file_stem::scenario_name:line`.
+    #[must_use]
+    pub fn ids(&self, daemons: Daemons) -> Vec<String> {
+        let all = self.features.iter().flat_map(|feature| {
+            let in_rules = feature.rules.iter().flat_map(|rule| {
+                rule.scenarios
+                    .iter()
+                    .map(move |scenario| (Some(rule), scenario))
+            });
+            let scenarios = feature
+                .scenarios
+                .iter()
+                .map(|scenario| (None, scenario))
+                .chain(in_rules);
+            scenarios
+                .filter(move |(rule, scenario)| plays(daemons, feature, *rule, scenario))
+                .map(move |(_, scenario)| id(feature, scenario))
+        });
+        all.collect()
+    }
+}
+
+impl Select {
+    fn chooses(&self, feature: &Feature, scenario: &Scenario) -> bool {
+        match self {
+            Self::Name(pattern) => pattern
+                .as_ref()
+                .is_none_or(|pattern| pattern.is_match(&scenario.name)),
+            Self::Ids(ids) => ids.contains(&id(feature, scenario)),
+        }
+    }
+
+    /// The predicate cucumber wants.
+    pub(super) fn filter(
+        &self,
+        daemons: Daemons,
+    ) -> impl Fn(&Feature, Option<&Rule>, &Scenario) -> bool + 'static {
+        let select = self.clone();
+        move |feature, rule, scenario| {
+            plays(daemons, feature, rule, scenario) && select.chooses(feature, scenario)
+        }
+    }
+}
+
+/// Whether these daemons play a scenario. One that is about a certain cast has its name as tag.
+fn plays(daemons: Daemons, feature: &Feature, rule: Option<&Rule>, scenario: &Scenario) -> bool {
+    let casts = [Daemons::V6router, Daemons::Tincd, Daemons::Mixed];
+    let tags = feature
+        .tags
+        .iter()
+        .chain(rule.into_iter().flat_map(|rule| &rule.tags))
+        .chain(&scenario.tags);
+    let named: Vec<Daemons> = tags
+        .filter_map(|tag| casts.into_iter().find(|cast| cast.to_string() == *tag))
+        .collect();
+    named.is_empty() || named.contains(&daemons)
+}
+
+fn id(feature: &Feature, scenario: &Scenario) -> String {
+    let stem = feature
+        .path
+        .as_deref()
+        .and_then(Path::file_stem)
+        .unwrap_or_default();
+    format!(
+        "{}::{}:{}",
+        stem.to_string_lossy(),
+        scenario.name,
+        scenario.position.line
+    )
+}
+
+fn files(path: &Path) -> Result<Vec<PathBuf>, SuiteError> {
+    let failed = |reason| SuiteError::Read {
+        path: path.to_owned(),
+        reason,
+    };
+    // Absolute, since scenarios are looked for in the directories above.
+    let path = path.canonicalize().map_err(failed)?;
+    if !path.is_dir() {
+        return Ok(vec![path]);
+    }
+    let mut entries = Vec::new();
+    for entry in path.read_dir().map_err(failed)? {
+        entries.push(entry.map_err(failed)?.path());
+    }
+    entries.sort();
+    let mut found = Vec::new();
+    for entry in entries {
+        if entry.is_dir() {
+            found.extend(files(&entry)?);
+        } else if entry
+            .extension()
+            .is_some_and(|extension| extension == "feature")
+        {
+            found.push(entry);
+        }
+    }
+    Ok(found)
+}
+
+fn read(path: &Path) -> Result<Feature, SuiteError> {
+    let syntax = |line, reason: String| SuiteError::Syntax {
+        path: path.to_owned(),
+        line,
+        reason,
+    };
+    let feature =
+        Feature::parse_path(path, GherkinEnv::default()).map_err(|error| match error {
+            ParseFileError::Reading { path, source } => SuiteError::Read {
+                path,
+                reason: source,
+            },
+            ParseFileError::Parsing {
+                error: Some(EnvError::UnknownKeyword(word)),
+                source,
+                ..
+            } => {
+                // The parser has already gone on when it notices.
+                let (line, _) = position(&source.to_string());
+                let line = line_beginning_with(path, &word).unwrap_or(line);
+                syntax(
+                    line,
+                    "steps begin with Given, When, Then, And or But".to_owned(),
+                )
+            }
+            ParseFileError::Parsing { error, source, .. } => {
+                let (line, expected) = position(&source.to_string());
+                syntax(line, error.map_or(expected, |error| error.to_string()))
+            }
+        })?;
+    let feature = feature.expand_examples().map_err(|error| {
+        syntax(
+            error.pos.line,
+            format!("there is no column <{}> in the examples", error.name),
+        )
+    })?;
+    let in_rules = feature.rules.iter().flat_map(|rule| &rule.scenarios);
+    match feature
+        .scenarios
+        .iter()
+        .chain(in_rules)
+        .find(|scenario| scenario.steps.is_empty())
+    {
+        // Gherkin takes lines that are no steps for a description, and a scenario of nothing else would pass.
+        Some(idle) => Err(syntax(
+            idle.position.line,
+            format!(
+                "{:?} has no step: steps begin with Given, When, Then, And or But",
+                idle.name
+            ),
+        )),
+        None => Ok(feature),
+    }
+}
+
+/// Line and reason of a parser's error, which says them in words only: `Error at LINE:COLUMN: {"EXPECTED", …}`.
+fn position(error: &str) -> (usize, String) {
+    let parts = error
+        .strip_prefix("Error at ")
+        .and_then(|rest| rest.split_once(": "));
+    let line = parts.and_then(|(position, _)| position.split(':').next()?.parse().ok());
+    let expected = parts.map_or(error, |(_, expected)| expected);
+    let mut words: Vec<&str> = expected.trim_matches(['{', '}']).split(", ").collect();
+    words.sort_unstable();
+    (
+        line.unwrap_or(1),
+        format!("expected {}", words.join(" or ")),
+    )
+}
+
+fn line_beginning_with(path: &Path, word: &str) -> Option<usize> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let begins = |line: &str| line.trim_start().starts_with(word);
+    text.lines().position(begins).map(|before| before + 1)
+}
+
+/// Hands a suite to cucumber.
+pub(super) struct Read(pub(super) Suite);
+
+impl cucumber::Parser<()> for Read {
+    type Cli = cucumber::cli::Empty;
+    type Output = stream::Iter<std::vec::IntoIter<cucumber::parser::Result<Feature>>>;
+
+    fn parse(self, (): (), _: Self::Cli) -> Self::Output {
+        let features: Vec<_> = self.0.features.into_iter().map(Ok).collect();
+        stream::iter(features)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "Feature: Visits
+
+  Scenario: By day
+    Given the sun
+
+  @tincd
+  Scenario Outline: By night
+    Given a <thing>
+
+    Examples:
+      | thing |
+      | moon  |
+      | lamp  |
+";
+
+    fn suite(text: &str) -> Suite {
+        let mut feature = Feature::parse(text, GherkinEnv::default())
+            .unwrap()
+            .expand_examples()
+            .unwrap();
+        feature.path = Some("visits.feature".into());
+        Suite {
+            features: vec![feature],
+        }
+    }
+
+    #[test]
+    fn each_row_of_an_outline_is_a_scenario_with_the_rows_line() {
+        assert_eq!(
+            suite(TEXT).ids(Daemons::Tincd),
+            [
+                "visits::By day:3",
+                "visits::By night:12",
+                "visits::By night:13"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_scenario_about_one_cast_is_played_by_that_one_only() {
+        assert_eq!(suite(TEXT).ids(Daemons::V6router), ["visits::By day:3"]);
+    }
+
+    #[test]
+    fn names_are_chosen_by_expression_and_identities_whole() {
+        let suite = suite(TEXT);
+        let feature = suite.features.first().unwrap();
+        let chosen = |select: &Select| {
+            let all = feature.scenarios.iter();
+            all.filter(|scenario| select.chooses(feature, scenario))
+                .count()
+        };
+        assert_eq!(chosen(&Select::Name(None)), 3);
+        assert_eq!(
+            chosen(&Select::Name(Some(Regex::new("night$").unwrap()))),
+            2
+        );
+        assert_eq!(
+            chosen(&Select::Ids(vec!["visits::By night:13".to_owned()])),
+            1
+        );
+    }
+
+    fn error_of(name: &str, text: &str) -> String {
+        let file =
+            std::env::temp_dir().join(format!("v6lab-suite-{}-{name}.feature", std::process::id()));
+        std::fs::write(&file, text).unwrap();
+        let error = Suite::load(std::slice::from_ref(&file))
+            .unwrap_err()
+            .to_string();
+        std::fs::remove_file(&file).unwrap();
+        error.replace(&file.display().to_string(), name)
+    }
+
+    #[test]
+    fn a_syntax_error_names_file_and_line() {
+        let text = "Feature: Broken\n\n  Scenario: One\n    Given a lamp\n    Nonsense here\n";
+        assert!(
+            error_of("nonsense", text).starts_with("nonsense:5: steps begin with"),
+            "{}",
+            error_of("nonsense", text)
+        );
+        let text = "Feature: Broken\n\n  Scenario Outline: One\n    Given a <lamp>\n\n    Examples:\n      | moon |\n      | full |\n";
+        assert!(error_of("column", text).contains("no column <lamp>"));
+    }
+
+    #[test]
+    fn a_scenario_that_only_looks_as_if_it_had_steps_is_refused() {
+        let error = error_of(
+            "idle",
+            "Feature: Idle\n\n  Scenario: One\n    Gven a lamp\n",
+        );
+        assert!(error.starts_with("idle:3: \"One\" has no step"), "{error}");
+    }
+
+    #[test]
+    fn a_missing_feature_is_named() {
+        let error = Suite::load(&["nowhere.feature".into()])
+            .unwrap_err()
+            .to_string();
+        assert!(error.starts_with("nowhere.feature: "), "{error}");
+    }
+}

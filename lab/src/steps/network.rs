@@ -1,0 +1,108 @@
+//! The network a scenario plays in, and tinc's configuration on its machines.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use cucumber::given;
+use futures::future::try_join_all;
+
+use super::{Outcome, World, fail};
+use crate::actors::{self, Directory, KeyPair};
+use crate::fabric::{Lab, Node};
+use crate::model::Scenario;
+use crate::plan::Plan;
+
+#[given(expr = "the network {string}")]
+async fn network(world: &mut World, name: String) -> Outcome {
+    let stage = world.stage()?;
+    let plan = Plan::new(&Scenario::load(&scenario(&stage.feature, &name)?)?);
+    stage.setting.notes.network(&plan.title, plan.drawing());
+    world.lab = Some(Lab::up(&plan).await?);
+    Ok(())
+}
+
+#[given("tinc is set up as it should be")]
+async fn set_up(world: &mut World) -> Outcome {
+    write(world, &keys(world).await?, |_| ()).await
+}
+
+#[given("tinc is set up as it should be, with scripts that note when they run")]
+async fn set_up_with_notes(world: &mut World) -> Outcome {
+    write(world, &keys(world).await?, actors::note_every_script).await
+}
+
+#[given("tinc is set up as it should be, but without keys")]
+async fn set_up_without_keys(world: &mut World) -> Outcome {
+    let none = KeyPair {
+        private: String::new(),
+        public: String::new(),
+    };
+    let keys: Vec<_> = world
+        .members()?
+        .into_iter()
+        .map(|node| (node, none.clone()))
+        .collect();
+    write(world, &keys, |directory| directory.remove("rsa_key.priv")).await
+}
+
+async fn keys(world: &World) -> anyhow::Result<Vec<(String, KeyPair)>> {
+    let ring = &world.stage()?.setting.keys;
+    try_join_all(world.members()?.into_iter().map(async |node| {
+        let pair = ring.pair(world.product(&node)?, &node).await?;
+        Ok((node, pair))
+    }))
+    .await
+}
+
+/// Puts the daemon's program and its directory, changed by `change`, on every machine of the overlay.
+async fn write(world: &World, keys: &[(String, KeyPair)], change: fn(&mut Directory)) -> Outcome {
+    try_join_all(world.members()?.iter().map(async |name| {
+        let node = world.node(name)?;
+        let product = world.product(name)?;
+        node.install(world.stage()?.setting.programs.path(product)?, "tincd")
+            .await?;
+        let mut directory = actors::directory(world.plan()?, name, product, keys)?;
+        change(&mut directory);
+        for file in directory.files {
+            node.write_file(file.path, file.text, file.mode).await?;
+        }
+        anyhow::Ok(())
+    }))
+    .await?;
+    Ok(())
+}
+
+/// The scenario called `name`, in the `scenarios/` nearest to the feature.
+fn scenario(feature: &Path, name: &str) -> anyhow::Result<PathBuf> {
+    let file = Path::new("scenarios").join(name).with_extension("toml");
+    let homes = feature.ancestors().skip(1);
+    homes
+        .map(|home| home.join(&file))
+        .find(|path| path.is_file())
+        .with_context(|| format!("there is no {} above {}", file.display(), feature.display()))
+}
+
+/// Rewrites a file in the tinc directory of a machine.
+pub(super) async fn rewrite(
+    node: &Node,
+    name: &str,
+    change: impl FnOnce(&str) -> String,
+) -> Outcome {
+    let path = actors::path(name);
+    let before = String::from_utf8(node.read_file(&path).await?)?;
+    let after = change(&before);
+    if after == before {
+        fail!(
+            "{path} on {} has nothing of the kind to be changed",
+            node.name()
+        );
+    }
+    // Only scripts are ever changed together with their permissions, and those keep theirs.
+    let mode = if before.starts_with("#!") {
+        0o755
+    } else {
+        0o644
+    };
+    node.write_file(&path, after, mode).await?;
+    Ok(())
+}
