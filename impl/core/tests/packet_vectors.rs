@@ -1,0 +1,153 @@
+//! Packets of tincd 1.0.36 open, and ours are the same bytes. How the vectors were taken is told
+//! beside them.
+
+use data_encoding::HEXLOWER;
+use serde::Deserialize;
+use v6router_core::crypto::packet::{KeyError, Opener, PacketKey, Sealer};
+use v6router_core::wire::request::{AnsKey, Request};
+
+#[derive(Deserialize)]
+struct Case {
+    case: String,
+    ans_key_from_daemon: String,
+    ans_key_to_daemon: String,
+    packets_from_daemon: Vec<Packet>,
+    packets_to_daemon: Vec<Packet>,
+}
+
+#[derive(Deserialize)]
+struct Packet {
+    label: String,
+    datagram_hex: String,
+    seqno: u32,
+    frame_hex: String,
+}
+
+#[derive(Deserialize)]
+struct Unsupported {
+    keys: Vec<UnsupportedKey>,
+}
+
+#[derive(Deserialize)]
+struct UnsupportedKey {
+    case: String,
+    ans_key: String,
+}
+
+fn cases() -> Vec<Case> {
+    [
+        include_str!("vectors/udp-default-aes256cbc-sha256-mac4.json"),
+        include_str!("vectors/udp-aes128cbc-sha256-mac4.json"),
+        include_str!("vectors/udp-aes192cbc-sha512-mac64.json"),
+        include_str!("vectors/udp-aes256cbc-none.json"),
+        include_str!("vectors/udp-aes256cbc-sha256-mac0.json"),
+        include_str!("vectors/udp-aes256cbc-sha256-mac10.json"),
+        include_str!("vectors/udp-aes256cbc-sha256-mac32.json"),
+        include_str!("vectors/udp-none-none.json"),
+        include_str!("vectors/udp-none-sha256-mac4.json"),
+    ]
+    .map(|text| serde_json::from_str(text).expect("the vector file is well-formed"))
+    .into()
+}
+
+fn answer(line: &str) -> AnsKey {
+    match Request::parse(line.as_bytes()) {
+        Ok(Request::AnsKey(answer)) => answer,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+/// Each datagram with the key that its receiver chose.
+fn datagrams(case: &Case) -> Vec<(PacketKey, &Packet)> {
+    let key = |line: &str| PacketKey::from_ans_key(&answer(line)).expect("a key we support");
+    let from = case.packets_from_daemon.iter();
+    let to = case.packets_to_daemon.iter();
+    from.map(|packet| (key(&case.ans_key_to_daemon), packet))
+        .chain(to.map(|packet| (key(&case.ans_key_from_daemon), packet)))
+        .collect()
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    HEXLOWER.decode(hex.as_bytes()).expect("hex")
+}
+
+#[test]
+fn every_datagram_opens_to_its_number_and_frame() {
+    for case in cases() {
+        for (key, packet) in datagrams(&case) {
+            let mut datagram = bytes(&packet.datagram_hex);
+            let opened = Opener::new(&key).open(&mut datagram);
+            let (seqno, frame) =
+                opened.unwrap_or_else(|error| panic!("{} {}: {error}", case.case, packet.label));
+            assert_eq!(seqno, packet.seqno, "{} {}", case.case, packet.label);
+            assert_eq!(*frame, *bytes(&packet.frame_hex), "{}", case.case);
+        }
+    }
+}
+
+#[test]
+fn every_frame_seals_to_the_same_datagram() {
+    for case in cases() {
+        for (key, packet) in datagrams(&case) {
+            let mut datagram = Vec::new();
+            Sealer::new(&key).seal(packet.seqno, &bytes(&packet.frame_hex), &mut datagram);
+            assert_eq!(
+                HEXLOWER.encode(&datagram),
+                packet.datagram_hex,
+                "{} {}",
+                case.case,
+                packet.label
+            );
+        }
+    }
+}
+
+#[test]
+fn a_key_is_announced_in_the_line_it_was_read_from() {
+    for case in cases() {
+        for line in [&case.ans_key_from_daemon, &case.ans_key_to_daemon] {
+            let heard = answer(line);
+            let key = PacketKey::from_ans_key(&heard).expect("a key we support");
+            let told = Request::AnsKey(key.announce(heard.from, heard.to));
+            assert_eq!(told.to_string(), *line);
+        }
+    }
+}
+
+#[test]
+fn algorithms_we_do_not_have_are_refused_by_name() {
+    let file = include_str!("vectors/ans-key-unsupported.json");
+    let unsupported: Unsupported = serde_json::from_str(file).expect("well-formed");
+    assert_eq!(unsupported.keys.len(), 6);
+    for UnsupportedKey { case, ans_key } in unsupported.keys {
+        let Err(error) = PacketKey::from_ans_key(&answer(&ans_key)) else {
+            panic!("{case} is taken");
+        };
+        match case.split('-').next() {
+            Some("blowfish") => assert_eq!(error, KeyError::Cipher { found: 91 }),
+            _ => assert!(matches!(error, KeyError::Spec(_)), "{case}: {error}"),
+        }
+    }
+}
+
+/// A man in the middle can flip bits of the meta stream (CVE-2018-16758).
+#[test]
+fn a_real_key_whose_numbers_were_tampered_with_is_refused() {
+    let line = cases().remove(0).ans_key_from_daemon;
+    for (from, to) in [
+        (" 427 672 4 0", " 0 672 4 0"),
+        (" 427 672 4 0", " 419 672 4 0"),
+        (" 427 672 4 0", " 427 4 4 0"),
+        (" 427 672 4 0", " 427 672 33 0"),
+        (" 427 672 4 0", " 427 672 -1 0"),
+        (" 427 672 4 0", " 427 672 4 12"),
+        (" 427 672 4 0", " 427 672 4 -1"),
+    ] {
+        let tampered = line.replace(from, to);
+        assert_ne!(tampered, line);
+        assert!(
+            PacketKey::from_ans_key(&answer(&tampered)).is_err(),
+            "{tampered}"
+        );
+    }
+}
