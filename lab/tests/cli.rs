@@ -239,3 +239,25 @@ fn explain_prints_the_plan_for_people_and_for_programs() {
         "2001:db8:85a3:ef11::/64"
     );
 }
+
+#[test]
+fn daemons_may_come_with_the_lab() {
+    let _alone = alone();
+    let lab = Lab(format!("daemons-{}", std::process::id()));
+    let how_to = scenario("how-to");
+    let (code, said, error) = told(&["up", &how_to, "--name", &lab.0, "--daemon", "tincd"]);
+    assert_eq!(code, 0, "{error}");
+    assert!(said.contains("/var/log/tincd.log"), "{said}");
+    assert!(
+        lab.exec("v6router", &["cat", "/var/log/tincd.log"])
+            .1
+            .contains("Ready")
+    );
+    let overlay = lab
+        .exec(
+            "node_one",
+            &["ip", "-6", "address", "show", "dev", "v6router"],
+        )
+        .1;
+    assert!(overlay.contains("2001:db8:85a3:ef00::11/64"), "{overlay}");
+}

@@ -1,5 +1,6 @@
 //! The command line: what there is to say, and who does it.
 
+mod daemons;
 mod doctor;
 mod exec;
 mod explain;
@@ -38,6 +39,8 @@ node_one -- ip address && v6lab down";
 
 #[derive(Subcommand)]
 enum Command {
+    /// Play features and say which of their scenarios hold
+    Run(v6lab::run::RunArgs),
     /// Build a scenario and keep it until `v6lab down`
     Up(up::Up),
     /// Run a command inside a node, without a shell
@@ -105,6 +108,7 @@ pub(crate) fn main() -> ExitCode {
     };
     log(cli.verbose);
     let done = match cli.command {
+        Command::Run(args) => v6lab::run::main(&args),
         Command::Up(up) => up.main(),
         Command::Exec(exec) => exec.main(),
         Command::Shell(shell) => shell.main(),

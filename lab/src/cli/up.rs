@@ -18,12 +18,14 @@ use nix::fcntl::OFlag;
 use nix::unistd::{ForkResult, dup2_stderr, dup2_stdin, dup2_stdout, pipe2, setsid};
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
+use v6lab::actors::Daemons;
 use v6lab::fabric::Lab;
 use v6lab::plan::Plan;
 use v6lab::session::{self, CANNOT_RUN, Session, Side};
 
+use super::daemons::Cast;
 use super::keeper::{self, Note, Roster};
-use super::{ScenarioArg, explain};
+use super::{ScenarioArg, daemons, explain};
 
 #[derive(Args)]
 pub(super) struct Up {
@@ -32,6 +34,9 @@ pub(super) struct Up {
     /// What to call the lab; the scenario's title if not given
     #[arg(long)]
     name: Option<String>,
+    /// Start daemons as well, set up as the how-to has it
+    #[arg(long, value_enum, value_name = "DAEMON")]
+    daemon: Option<Daemons>,
 }
 
 /// What keeper and lab say to the process that waits for them, one line each.
@@ -57,6 +62,10 @@ impl Up {
         {
             bail!("{name:?} cannot be the name of a lab: letters, digits, '-', '_' and '.' only");
         }
+        let cast = self
+            .daemon
+            .map(|daemons| Cast::choose(daemons, &plan))
+            .transpose()?;
         clear(&name)?;
         keeper::prepare()?;
         let started = Instant::now();
@@ -66,7 +75,7 @@ impl Up {
         let forked = unsafe { nix::unistd::fork() }.context("cannot fork")?;
         if matches!(forked, ForkResult::Child) {
             drop(ear);
-            keep(&name, &plan, &mut File::from(mouth));
+            keep(&name, &plan, cast, &mut File::from(mouth));
         }
         drop(mouth);
         listen(File::from(ear))?;
@@ -86,6 +95,13 @@ impl Up {
             "  v6lab exec {} -- ip address",
             node.map_or("NODE", String::as_str)
         );
+        if self.daemon.is_some() {
+            let log = daemons::LOG;
+            println!(
+                "  v6lab exec {} -- cat /var/log/{log}",
+                node.map_or("NODE", String::as_str)
+            );
+        }
         println!("and end it with\n  v6lab down {name}");
         Ok(0)
     }
@@ -124,9 +140,9 @@ fn say(mouth: &mut File, word: &Word) -> io::Result<()> {
 }
 
 /// The background's side of it.
-fn keep(name: &str, plan: &Plan, mouth: &mut File) -> ! {
+fn keep(name: &str, plan: &Plan, cast: Option<Cast>, mouth: &mut File) -> ! {
     let kept = detach(name).and_then(|()| match session::split()? {
-        Side::Inside => inside(plan, mouth),
+        Side::Inside => inside(plan, cast, mouth),
         Side::Outside(session) => outside(name, plan, session, mouth),
     });
     let code = kept.unwrap_or_else(|error| {
@@ -175,7 +191,7 @@ fn outside(name: &str, plan: &Plan, session: Session, mouth: &mut File) -> Resul
     Ok(code)
 }
 
-fn inside(plan: &Plan, mouth: &mut File) -> Result<i32> {
+fn inside(plan: &Plan, cast: Option<Cast>, mouth: &mut File) -> Result<i32> {
     super::runtime()?.block_on(async {
         // Before there is anything to end.
         let (mut terminate, mut interrupt) = (
@@ -189,6 +205,9 @@ fn inside(plan: &Plan, mouth: &mut File) -> Result<i32> {
             .map(|node| (node.name().to_owned(), node.tid()))
             .collect();
         write_roster(session::path(), &roster)?;
+        if let Some(cast) = cast {
+            cast.start(&lab).await?;
+        }
         // Whoever asked for the lab may have been interrupted; then nobody wants it.
         if say(mouth, &Word::Up).is_ok() {
             tokio::select! {
