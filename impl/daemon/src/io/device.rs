@@ -67,6 +67,11 @@ impl Device {
         &self.name
     }
 
+    /// The MAC address the interface has now: `tinc-up` may have changed it.
+    pub(crate) fn mac(&self) -> io::Result<Mac> {
+        self.tap.mac_address().map(Mac)
+    }
+
     /// Reads one frame; `WouldBlock` if none waits.
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         self.tap.recv(buffer)

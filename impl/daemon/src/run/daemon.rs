@@ -13,7 +13,6 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::{debug, info, warn};
 use v6router_core::node::{ConnId, Input, Node, Order};
-use v6router_core::subnet::Mac;
 
 use super::streams::{DialResult, Dialling, Stream};
 use crate::cli::Invocation;
@@ -36,8 +35,6 @@ const REPORTS_AT_ONCE: usize = 256;
 pub(super) struct Setup {
     pub(super) invocation: Invocation,
     pub(super) config: ServerConfig,
-    /// Of our device.
-    pub(super) mac: Mac,
 }
 
 /// The daemon at work.

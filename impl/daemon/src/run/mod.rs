@@ -149,7 +149,7 @@ async fn live(
     };
     let outcome = tokio::select! {
         () = scripts.tinc_up() => {
-            let setup = Setup { invocation, config, mac };
+            let setup = Setup { invocation, config };
             work(setup, log, private_key, &device, &mut scripts, &mut signals).await
         }
         name = signals.stop() => {

@@ -131,7 +131,9 @@ impl Daemon {
         // Without IPv6 there is nothing to tell.
         let addresses = addresses::of_interface(interface).unwrap_or_default();
         let router = addresses::forwards(interface);
-        let mac = self.setup.mac;
+        let Ok(mac) = self.device.mac() else {
+            return;
+        };
         self.node
             .announce(mac, &addresses, router, Instant::now(), &mut self.rng);
     }
