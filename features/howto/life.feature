@@ -27,13 +27,15 @@ Feature: Daemons come and go, and leave things as they were
       | v6router | node_one |
       | node_one | v6router |
 
+  # tincd draws the nonces of its announcements from the second in which it starts: one that is started twice within the
+  # same second repeats itself, and is not listened to. So nobody is started again sooner than after a second.
   Scenario Outline: A killed daemon that is started again is found again, on <machine>
     Given the network "how-to"
     And tinc is set up as it should be
     And all daemons run
     Then laptop reaches www within 5 s
     When the daemon on <machine> is killed
-    Then laptop does not reach www in 0.3 s
+    Then laptop does not reach www in 1.1 s
     When the daemon on <machine> is started
     Then laptop reaches www again in good time
 
@@ -48,6 +50,6 @@ Feature: Daemons come and go, and leave things as they were
     And all daemons run
     Then laptop reaches www within 5 s
     When the daemon on node_one is stopped
-    Then laptop does not reach www in 0.3 s
+    Then laptop does not reach www in 1.1 s
     When the daemon on node_one is started
     Then laptop reaches www again in good time

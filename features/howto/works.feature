@@ -10,7 +10,7 @@ Feature: The mended how-to brings IPv6 to a table in somebody else's network
     Then node_one reaches www within 5 s
     And laptop reaches www within 1 s
     And www reaches laptop within 1 s
-    And 200 pings from laptop to www lose none
+    And 1000 pings from laptop to www lose none
 
   Scenario: The way leads through the Pi and the server
     Given the network "how-to"

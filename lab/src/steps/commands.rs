@@ -83,17 +83,17 @@ async fn forget_notes(world: &mut World, node: String) -> Outcome {
         .await?)
 }
 
-/// Others may run in between: each hardware address that is learned is a subnet too.
+/// No others may run in between, except for other machines' subnets: each hardware address that is learned is one.
 #[then(expr = "these scripts ran on {word}, in this order:")]
 async fn scripts_ran(world: &mut World, node: String, step: &Step) -> Outcome {
     let rows = step.table.iter().flat_map(|table| &table.rows);
-    let wanted: Vec<&String> = rows.flatten().collect();
+    let wanted: Vec<&str> = rows.flatten().map(String::as_str).collect();
     let deadline = Instant::now() + NOTES_LIMIT;
     loop {
         let notes = world.node(&node)?.read_file(actors::NOTES).await?;
         let notes = String::from_utf8_lossy(&notes).into_owned();
-        let mut ran = notes.lines();
-        if wanted.iter().all(|script| ran.any(|line| line == *script)) {
+        let matters = |line: &&str| wanted.contains(line) || !line.starts_with("subnet-");
+        if notes.lines().filter(matters).eq(wanted.iter().copied()) {
             return Ok(());
         }
         if Instant::now() > deadline {

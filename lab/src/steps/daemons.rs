@@ -8,13 +8,27 @@ use futures::future::try_join_all;
 use tokio::fs;
 
 use super::{Outcome, World, fail, seconds};
-use crate::actors::Daemon;
+use crate::actors::{Daemon, Product};
 
 /// How long an orderly end may take, scripts included.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
 /// How long a daemon may take until it says that it is ready: the time of a few scripts.
 const READY_LIMIT: Duration = Duration::from_secs(5);
+
+/// Only a run with both daemons has both programs, so such scenarios are tagged `@mixed`.
+#[given(expr = "the daemon on {word} is to be {word}")]
+fn cast(world: &mut World, node: String, product: String) -> Outcome {
+    let products = [Product::V6router, Product::Tincd];
+    let Some(product) = products
+        .into_iter()
+        .find(|known| known.to_string() == product)
+    else {
+        fail!("there is no daemon {product:?}, only v6router and tincd");
+    };
+    world.cast.insert(node, product);
+    Ok(())
+}
 
 #[given("all daemons run")]
 #[when("all daemons are started")]
@@ -55,12 +69,6 @@ async fn stop(world: &mut World, node: String) -> Outcome {
 #[when(expr = "the daemon on {word} is killed")]
 async fn kill(world: &mut World, node: String) -> Outcome {
     Ok(world.daemon(&node)?.kill().await?)
-}
-
-#[when(expr = "the daemon on {word} is killed and started again")]
-async fn restart(world: &mut World, node: String) -> Outcome {
-    kill(world, node.clone()).await?;
-    start_one(world, node).await
 }
 
 #[then(expr = "the daemon on {word} says {string} within {float} s")]

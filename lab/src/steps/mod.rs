@@ -43,6 +43,8 @@ pub struct Setting {
 pub struct World {
     stage: Option<Stage>,
     lab: Option<Lab>,
+    /// What runs on machines for which a scenario does not leave that to the run.
+    cast: BTreeMap<String, Product>,
     daemons: BTreeMap<String, Daemon>,
     /// The machine whose daemon was started last, after an earlier one there had ended.
     restarted: Option<String>,
@@ -158,7 +160,9 @@ impl World {
 
     /// What runs, or is to run, on a machine.
     fn product(&self, node: &str) -> anyhow::Result<Product> {
-        Ok(self.stage()?.setting.daemons.on(self.overlay()?, node))
+        let chosen = self.cast.get(node).copied();
+        let setting = &self.stage()?.setting;
+        Ok(chosen.unwrap_or(setting.daemons.on(self.overlay()?, node)))
     }
 
     fn daemon(&self, node: &str) -> anyhow::Result<&Daemon> {

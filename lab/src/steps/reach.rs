@@ -76,7 +76,7 @@ async fn does_not_reach(world: &mut World, from: String, to: String, limit: f64)
 async fn lose_none(world: &mut World, count: u16, from: String, to: String) -> Outcome {
     let how = Ping {
         count,
-        interval: Duration::from_millis(5),
+        interval: Duration::from_millis(2),
         ..Ping::default()
     };
     let report = observe::ping(world.node(&from)?, world.address(&to)?, &how).await?;

@@ -2,8 +2,9 @@
 
 use anyhow::Context;
 use cucumber::{given, then, when};
+use tokio::time::Instant;
 
-use super::{Outcome, World, fail};
+use super::{Outcome, World, fail, seconds};
 use crate::observe::{self, Capture, Frames, Ping};
 
 /// What keeps an Ethernet going, whoever uses it.
@@ -31,6 +32,31 @@ async fn speak(world: &mut World, from: String, text: String, to: String) -> Out
         fail!("{to} did not answer");
     }
     Ok(())
+}
+
+/// Each ping passes the cable twice, and both must be of that kind.
+#[then(regex = r"^pings from (\S+) to (\S+) go by (.+) within (\S+) s$")]
+async fn go_by(world: &mut World, from: String, to: String, kind: String, limit: f64) -> Outcome {
+    let how = Ping {
+        count: 10,
+        ..Ping::default()
+    };
+    let of_that_kind = |frames: &Frames| frames.kinds().get(&kind).copied().unwrap_or_default();
+    let deadline = Instant::now() + seconds(limit)?;
+    loop {
+        let before = of_that_kind(&heard(world)?);
+        let report = observe::ping(world.node(&from)?, world.address(&to)?, &how).await?;
+        let during = of_that_kind(&heard(world)?) - before;
+        if report.lost() == 0 && during >= 2 * usize::from(how.count) {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            fail!(
+                "{during} frames of {kind} were heard during {} pings",
+                how.count
+            );
+        }
+    }
 }
 
 #[then(regex = r"^nothing was heard but (.+)$")]
