@@ -3,17 +3,30 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::Duration;
 
-use futures::TryStreamExt;
 use futures::future::try_join_all;
+use futures::{Stream, StreamExt, TryStreamExt};
 use netlink_packet_route::address::{AddressAttribute, AddressFlags};
-use netlink_packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute};
+use netlink_packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, State};
 use rtnetlink::{
-    Handle, LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder,
+    Handle, LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth, MulticastGroup,
+    RouteMessageBuilder,
 };
+
+use tokio::time::timeout;
 
 use super::files::Failure;
 use crate::plan::{AddressPlan, InterfacePlan, LinkPlan, NodePlan, Plan, RoutePlan};
+
+/// Half the number of the first cable's first interface; 1 is `lo` everywhere.
+///
+/// All ends of cables have different numbers. The kernel treats changes of carrier as urgent for interfaces whose other
+/// end has another number; for others they may wait for a second (`linkwatch_urgent_event` in net/core/link_watch.c).
+const FIRST_INDEX: u32 = 1;
+
+/// How long the other ends of a machine's links may take to be configured.
+const CARRIER_LIMIT: Duration = Duration::from_secs(5);
 
 /// A connection to the kernel in the network namespace of the calling thread, served until the handle is dropped.
 fn connect() -> Result<Handle, Failure> {
@@ -33,7 +46,8 @@ pub(super) async fn lay_cables<'fd>(
     let cables = plan
         .links
         .iter()
-        .map(|link| lay(&handle, plan, link, &namespace));
+        .zip(FIRST_INDEX..)
+        .map(|(link, pair)| lay(&handle, plan, link, 2 * pair, &namespace));
     try_join_all(cables).await.map(drop)
 }
 
@@ -41,6 +55,7 @@ async fn lay<'fd>(
     handle: &Handle,
     plan: &Plan,
     link: &LinkPlan,
+    index: u32,
     namespace: &impl Fn(&str) -> Option<BorrowedFd<'fd>>,
 ) -> Result<(), Failure> {
     let failed = |reason: String| (format!("lay the cable {}", link.name), reason);
@@ -62,12 +77,14 @@ async fn lay<'fd>(
         return Err(failed("a cable has two ends".to_owned()));
     };
     let peer = LinkMessageBuilder::<LinkUnspec>::new()
+        .index(index + 1)
         .name(far.name.clone())
         .address(far.mac.to_vec())
         .mtu(far.mtu)
         .setns_by_fd(far_namespace.as_raw_fd())
         .build();
     let message = LinkMessageBuilder::<LinkVeth>::new_with_info_kind(InfoKind::Veth)
+        .index(index)
         .name(near.name.clone())
         .address(near.mac.to_vec())
         .mtu(near.mtu)
@@ -82,9 +99,14 @@ async fn lay<'fd>(
         .map_err(|error| failed(error.to_string()))
 }
 
-/// Gives a machine, whose cables are laid, its bridges, addresses and routes. Called on its own thread.
+/// Gives a machine, whose cables are laid, its bridges, addresses and routes, and waits until its links carry frames,
+/// which takes until the machines at their other ends are configured too. Called on its own thread.
 pub(super) async fn configure(node: &NodePlan) -> Result<(), Failure> {
-    let handle = connect()?;
+    // Before anything is brought up, so that no change goes unheard.
+    let (connection, handle, changes) =
+        rtnetlink::new_multicast_connection(&[MulticastGroup::Link])
+            .map_err(|error| ("open a netlink socket".to_owned(), error.to_string()))?;
+    tokio::spawn(connection);
     let step = |what: String| move |error: rtnetlink::Error| (what, error.to_string());
     for bridge in node.interfaces.iter().filter(|interface| interface.bridge) {
         let message = LinkBridge::new(&bridge.name)
@@ -98,11 +120,11 @@ pub(super) async fn configure(node: &NodePlan) -> Result<(), Failure> {
             .await
             .map_err(step(format!("create the bridge {}", bridge.name)))?;
     }
-    let indices = indices(&handle)
+    let links = links(&handle)
         .await
         .map_err(step("list interfaces".to_owned()))?;
     let index = |name: &str| {
-        indices.get(name).copied().ok_or_else(|| {
+        links.get(name).map(|link| link.index).ok_or_else(|| {
             (
                 format!("configure {name}"),
                 "there is no such interface".to_owned(),
@@ -147,22 +169,74 @@ pub(super) async fn configure(node: &NodePlan) -> Result<(), Failure> {
             .await
             .map_err(step(what))?;
     }
-    Ok(())
+    carried(node, &handle, changes).await
 }
 
-async fn indices(handle: &Handle) -> Result<HashMap<String, u32>, rtnetlink::Error> {
+/// Waits until every interface that has another end is up. The kernel does that a moment after both ends were brought
+/// up, and loses what is sent before; an address resolution lost that way is repeated only after a second.
+async fn carried(
+    node: &NodePlan,
+    handle: &Handle,
+    mut changes: impl Stream + Unpin,
+) -> Result<(), Failure> {
+    let has_ports = |bridge: &str| {
+        node.interfaces
+            .iter()
+            .any(|port| port.port_of.as_deref() == Some(bridge))
+    };
+    let mut awaited: Vec<&str> = node
+        .interfaces
+        .iter()
+        .filter(|interface| {
+            interface.name != "lo" && (!interface.bridge || has_ports(&interface.name))
+        })
+        .map(|interface| interface.name.as_str())
+        .collect();
+    let all = async {
+        loop {
+            let links = links(handle).await?;
+            awaited.retain(|name| links.get(*name).is_none_or(|link| !link.up));
+            if awaited.is_empty() || changes.next().await.is_none() {
+                return Ok(());
+            }
+        }
+    };
+    let ended = timeout(CARRIER_LIMIT, all).await;
+    let failed = |reason: String| Err(("wait for its links".to_owned(), reason));
+    match ended {
+        Ok(Ok(())) if awaited.is_empty() => Ok(()),
+        Ok(Err(error)) => {
+            let error: rtnetlink::Error = error;
+            failed(error.to_string())
+        }
+        _ => failed(format!("no carrier on {}", awaited.join(", "))),
+    }
+}
+
+/// What the kernel says of an interface.
+struct Link {
+    index: u32,
+    /// Whether it carries frames.
+    up: bool,
+}
+
+async fn links(handle: &Handle) -> Result<HashMap<String, Link>, rtnetlink::Error> {
     let mut all = HashMap::new();
     let mut links = handle.link().get().execute();
-    while let Some(link) = links.try_next().await? {
-        let index = link.header.index;
-        let name = link
-            .attributes
-            .into_iter()
-            .find_map(|attribute| match attribute {
-                LinkAttribute::IfName(name) => Some(name),
-                _ => None,
-            });
-        all.extend(name.map(|name| (name, index)));
+    while let Some(message) = links.try_next().await? {
+        let mut link = Link {
+            index: message.header.index,
+            up: false,
+        };
+        let mut name = None;
+        for attribute in message.attributes {
+            match attribute {
+                LinkAttribute::IfName(found) => name = Some(found),
+                LinkAttribute::OperState(state) => link.up = state == State::Up,
+                _ => {}
+            }
+        }
+        all.extend(name.map(|name| (name, link)));
     }
     Ok(all)
 }

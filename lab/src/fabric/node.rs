@@ -76,8 +76,9 @@ impl Node {
         let plan = self.plan.clone();
         let done = self.run(move || {
             Box::pin(async move {
-                netlink::configure(&plan).await?;
-                thread::load_ruleset(&plan)
+                // First, so that nothing passes a router before it filters.
+                thread::load_ruleset(&plan)?;
+                netlink::configure(&plan).await
             })
         });
         done.await?.map_err(|failure| self.failed(failure))
