@@ -4,6 +4,8 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 
 use nix::libc;
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::RcvBufForce;
 use socket2::{Domain, Protocol, Socket, Type};
 use tracing::{error, info, warn};
 use v6router_core::addr::Port;
@@ -13,6 +15,9 @@ use crate::config::{Family, Listen, describe};
 
 /// Most addresses to listen on (tinc 1.0: 128 sockets).
 const MAX_SOCKETS: usize = 128;
+/// Bytes of datagrams that may wait for us unless `UDPRcvBuf` says otherwise; ours. The kernel's
+/// usual 208 KiB is a burst of a hundred packets, after which a fast sender loses some.
+const RECEIVE_BUFFER: usize = 1 << 20;
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 128;
 
@@ -30,7 +35,7 @@ pub(crate) struct Pair {
 pub(crate) struct UdpSetup {
     /// Datagrams are not fragmented, since the path is measured.
     pub(crate) dont_fragment: bool,
-    /// Bytes; `None` leaves it to the kernel.
+    /// Bytes; `None` takes ours.
     pub(crate) receive_buffer: Option<usize>,
     /// Bytes; `None` leaves it to the kernel.
     pub(crate) send_buffer: Option<usize>,
@@ -184,8 +189,10 @@ fn udp_socket(
     if setup.dont_fragment {
         dont_fragment(&socket, address.ip())?;
     }
-    if let Some(bytes) = setup.receive_buffer {
-        socket.set_recv_buffer_size(bytes)?;
+    match setup.receive_buffer {
+        Some(bytes) => socket.set_recv_buffer_size(bytes)?,
+        // More than an ordinary process may have, so it is no fault if we are one.
+        None => drop(setsockopt(&socket, RcvBufForce, &RECEIVE_BUFFER)),
     }
     if let Some(bytes) = setup.send_buffer {
         socket.set_send_buffer_size(bytes)?;

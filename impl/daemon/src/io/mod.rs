@@ -7,3 +7,4 @@ pub(crate) mod device;
 pub(crate) mod dial;
 pub(crate) mod listen;
 pub(crate) mod meta;
+pub(crate) mod neighbours;

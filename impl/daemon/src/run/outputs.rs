@@ -11,6 +11,7 @@ use super::streams::DialResult;
 use crate::config::{HostError, HostFile};
 use crate::io::addresses;
 use crate::io::dial::dial;
+use crate::io::neighbours;
 
 /// How long a connection that we close may take to accept our last words; ours.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -37,6 +38,9 @@ impl Daemon {
                     }
                 }
                 Output::Announce => self.announcing.begin(Instant::now()),
+                Output::StationsGone(macs) => {
+                    tokio::spawn(neighbours::forget(self.device.name().to_owned(), macs));
+                }
                 Output::Publish(picture) => self.datapath.shared().publish(picture),
             }
         }
