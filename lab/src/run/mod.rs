@@ -9,13 +9,19 @@ pub use args::{RunArgs, default_jobs};
 pub use play::{Options, Summary, play};
 pub use suite::{Select, Suite, SuiteError};
 
+use std::fs::OpenOptions;
+
 use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{actors, session};
 use logs::Logs;
 
-/// Exit code after Ctrl-C, as shells have it: 128 and the number of SIGINT.
-const INTERRUPTED: i32 = 130;
+/// Exit code after a signal, as shells have it: this and the signal's number.
+const SIGNALLED: i32 = 128;
+
+/// What every daemon opens.
+const TUN: &str = "/dev/net/tun";
 
 /// What `v6lab run` does. Returns the exit code: 0 if every scenario passed, 1 if not.
 ///
@@ -39,29 +45,54 @@ pub fn runs(suite: &Suite, runs: &[Options]) -> anyhow::Result<i32> {
         // Here, and again when playing, so that nobody waits for half a run to be told.
         actors::Programs::locate(options.daemons)?;
     }
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(TUN)
+        .with_context(|| {
+            format!("no daemon could open {TUN}; `v6lab doctor` tells what to change")
+        })?;
     let logs = Logs::create().context("cannot make a directory for logs")?;
     session::enter()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()?;
-    let outcome = runtime.block_on(async {
+    let ended = runtime.block_on(async {
         tokio::select! {
-            outcome = play_all(suite, runs, &logs) => outcome.map(Some),
-            interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| None).map_err(Into::into),
+            all_passed = play_all(suite, runs, &logs) => all_passed.map(Ended::Played),
+            signal = interrupted() => signal.map(Ended::Interrupted).context("cannot wait for signals"),
         }
     });
     // Leaving here ends the session, and with it whatever a run that was interrupted had built.
-    match outcome? {
-        Some(true) => logs.remove().map(|()| 0).context("cannot remove the logs"),
-        Some(false) => Ok(1),
-        None => {
+    let code = match ended? {
+        Ended::Played(true) => 0,
+        // Somebody will want to read the logs.
+        Ended::Played(false) => return Ok(1),
+        Ended::Interrupted(signal) => {
             println!("\ninterrupted");
-            logs.remove()
-                .map(|()| INTERRUPTED)
-                .context("cannot remove the logs")
+            SIGNALLED + signal.as_raw_value()
         }
-    }
+    };
+    logs.remove().context("cannot remove the logs")?;
+    Ok(code)
+}
+
+enum Ended {
+    /// To the end; whether all passed.
+    Played(bool),
+    Interrupted(SignalKind),
+}
+
+async fn interrupted() -> std::io::Result<SignalKind> {
+    let (mut interrupt, mut terminate) = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    );
+    Ok(tokio::select! {
+        _ = interrupt.recv() => SignalKind::interrupt(),
+        _ = terminate.recv() => SignalKind::terminate(),
+    })
 }
 
 async fn play_all(suite: &Suite, runs: &[Options], logs: &Logs) -> anyhow::Result<bool> {
