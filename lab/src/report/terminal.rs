@@ -249,3 +249,90 @@ fn text_of(reason: &cucumber::event::Info) -> String {
     text.or_else(|| reason.downcast_ref::<&str>().map(|text| (*text).to_owned()))
         .unwrap_or_else(|| "it panicked without a word".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, PoisonError};
+
+    use cucumber::{World as _, WriterExt as _, given};
+
+    use super::*;
+
+    #[derive(Debug, Default, cucumber::World)]
+    struct Mood;
+
+    #[given("the network \"tiny\"")]
+    fn network(_: &mut Mood) {}
+
+    #[given("a bad mood")]
+    fn bad(_: &mut Mood) -> Result<(), String> {
+        Err("it rained".to_owned())
+    }
+
+    #[derive(Debug, Clone, Default)]
+    struct Page(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Page {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    const FEATURE: &str = "Feature: Moods
+
+  Scenario: Good
+    Given the network \"tiny\"
+
+  Scenario: Again
+    Given the network \"tiny\"
+
+  Scenario: Bad
+    Given a bad mood
+
+  Scenario: New
+    Given a mood nobody thought of
+";
+
+    /// What a run of `FEATURE` leaves on the terminal, and how many passed and failed.
+    async fn told() -> (String, (usize, usize)) {
+        let file = std::env::temp_dir().join(format!("v6lab-moods-{}.feature", std::process::id()));
+        std::fs::write(&file, FEATURE).unwrap();
+        let (page, notes) = (Page::default(), Arc::new(Notes::default()));
+        notes.network("tiny", "a -- b".to_owned());
+        // In the line of "Bad".
+        notes.remark(&file, 9, "logs: somewhere".to_owned());
+        let terminal = Terminal::new(page.clone(), false, Arc::clone(&notes));
+        Mood::cucumber()
+            .with_writer(terminal.normalized::<Mood>().fail_on_skipped())
+            .with_default_cli()
+            .run(file.clone())
+            .await;
+        std::fs::remove_file(&file).unwrap();
+        let bytes = page
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        (String::from_utf8(bytes).unwrap(), notes.counts())
+    }
+
+    #[tokio::test]
+    async fn a_run_reads_as_a_story() {
+        let (text, counts) = told().await;
+        assert_eq!(counts, (2, 2), "{text}");
+        assert_eq!(text.matches("a -- b").count(), 1, "drawn once: {text}");
+        assert!(text.contains("    ok   Given the network"), "{text}");
+        assert!(
+            text.contains("it rained\n         logs: somewhere\n    FAILED after"),
+            "{text}"
+        );
+        assert!(text.contains("nobody has written this step"), "{text}");
+    }
+}

@@ -1,0 +1,158 @@
+//! What the whole tree promises, beside what it does: files of a readable size, documents that hold, and nothing that
+//! is true on one machine only.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use v6lab::model::Scenario;
+use v6lab::plan::Plan;
+use v6lab::run::Suite;
+
+/// No file longer than this: split it at a noun.
+const LONGEST: usize = 500;
+
+/// What people write and read, by extension; data files may be as long as they like.
+const WRITTEN: [&str; 6] = ["rs", "toml", "feature", "md", "nft", "sh"];
+
+/// Where systems keep people's homes.
+const HOMES: [&str; 2] = ["/home/", "/Users/"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_owned()
+}
+
+/// Every file of the tree but those that are built or belong to version control.
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_symlink() || [".git", "target"].contains(&name.as_str()) {
+            continue;
+        }
+        if path.is_dir() {
+            files(&path, found);
+        } else {
+            found.push(path);
+        }
+    }
+}
+
+/// The tree's text files with their contents.
+fn texts() -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    files(&root(), &mut found);
+    let text = |path: PathBuf| fs::read_to_string(&path).ok().map(|text| (path, text));
+    found.into_iter().filter_map(text).collect()
+}
+
+/// The text of a README section, without its heading.
+fn section(heading: &str) -> String {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let lines = readme.lines().skip_while(|line| *line != heading).skip(1);
+    lines
+        .take_while(|line| !line.starts_with("## "))
+        .map(|line| format!("{line}\n"))
+        .collect()
+}
+
+#[test]
+fn files_have_a_readable_size() {
+    let written = |path: &Path| {
+        path.extension()
+            .is_some_and(|extension| WRITTEN.iter().any(|known| extension == *known))
+    };
+    let long: Vec<String> = texts()
+        .iter()
+        .filter(|(path, text)| written(path) && text.lines().count() > LONGEST)
+        .map(|(path, text)| format!("{}: {} lines", path.display(), text.lines().count()))
+        .collect();
+    assert!(
+        long.is_empty(),
+        "longer than {LONGEST} lines:\n{}",
+        long.join("\n")
+    );
+}
+
+#[test]
+fn nothing_names_a_place_on_somebodys_machine() {
+    let here = root().display().to_string();
+    let mut told = Vec::new();
+    for (path, text) in texts() {
+        let lines = text.lines().enumerate();
+        let bad = lines.filter(|(_, line)| {
+            line.contains(&here) || HOMES.iter().any(|home| names_home(line, home))
+        });
+        told.extend(bad.map(|(n, line)| format!("{}:{}: {line}", path.display(), n + 1)));
+    }
+    assert!(told.is_empty(), "{}", told.join("\n"));
+}
+
+/// Whether a path in `line` begins with somebody's home below `home`.
+fn names_home(line: &str, home: &str) -> bool {
+    line.match_indices(home).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        let after = line[at + home.len()..].chars().next();
+        before.is_none_or(|c| !c.is_alphanumeric()) && after.is_some_and(char::is_alphanumeric)
+    })
+}
+
+#[test]
+fn the_readme_says_how_to_run_and_to_test_in_one_command_each() {
+    for heading in ["## Run it", "## Test it"] {
+        let section = section(heading);
+        let blocks: Vec<&str> = section.split("```").skip(1).step_by(2).collect();
+        let [block] = blocks.as_slice() else {
+            panic!("{heading}: {} code blocks instead of one", blocks.len());
+        };
+        // The first line names the language, if any.
+        let commands = block
+            .lines()
+            .skip(1)
+            .filter(|line| !line.trim().is_empty())
+            .count();
+        assert_eq!(commands, 1, "{heading}: {block}");
+    }
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let mut broken = Vec::new();
+    for (path, text) in texts()
+        .iter()
+        .filter(|(path, _)| path.extension().is_some_and(|extension| extension == "md"))
+    {
+        let targets = text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split([')', '#', ' ']).next());
+        for target in targets.filter(|target| !target.is_empty() && !target.contains("://")) {
+            if !path.parent().unwrap().join(target).exists() {
+                broken.push(format!("{}: {target}", path.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn every_feature_can_be_read() {
+    let suite = Suite::load(&[root().join("features")]).unwrap();
+    assert!(!suite.ids(v6lab::actors::Daemons::Mixed).is_empty());
+}
+
+#[test]
+fn every_scenario_can_be_planned() {
+    for entry in fs::read_dir(root().join("scenarios")).unwrap() {
+        let path = entry.unwrap().path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
+            let plan = Plan::new(&Scenario::load(&path).unwrap());
+            assert!(!plan.nodes.is_empty(), "{}", path.display());
+        }
+    }
+}
