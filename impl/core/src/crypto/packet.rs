@@ -4,14 +4,11 @@
 use aes::{Aes128Dec, Aes128Enc, Aes192Dec, Aes192Enc, Aes256Dec, Aes256Enc};
 use cipher::block_padding::Pkcs7;
 use cipher::{Array, BlockModeDecrypt as _, BlockModeEncrypt as _, InnerIvInit as _, KeyInit};
-use hmac::{Hmac, Mac as _};
 use rand_core::CryptoRng;
-use sha1::Sha1;
-use sha2::{Sha224, Sha256, Sha384, Sha512};
-use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::algorithm::{Digest, PacketCipher, PacketSpec, SpecError};
+use super::mac::PacketMac;
 use crate::constants::SEQNO_LEN;
 use crate::name::NodeName;
 use crate::wire::request::{AnsKey, AnsKeyMaterial};
@@ -148,7 +145,7 @@ impl Sealer {
         };
         Self {
             cipher,
-            mac: PacketMac::new(key),
+            mac: PacketMac::new(key.spec, &key.material),
         }
     }
 
@@ -210,7 +207,7 @@ impl Opener {
         };
         Self {
             cipher,
-            mac: PacketMac::new(key),
+            mac: PacketMac::new(key.spec, &key.material),
             shortest: SEQNO_LEN + usize::from(key.spec.mac_length()),
         }
     }
@@ -227,7 +224,7 @@ impl Opener {
         if !self.mac.verifies(datagram) {
             return Err(OpenError::Mac);
         }
-        let body_len = datagram.len().saturating_sub(self.mac.len);
+        let body_len = datagram.len().saturating_sub(self.mac.len());
         let body = datagram.get_mut(..body_len).ok_or(OpenError::Short)?;
         let plain_len = match &self.cipher {
             Decryptor::None => body_len,
@@ -280,96 +277,6 @@ where
         .decrypt_padded::<Pkcs7>(body)
         .map(<[u8]>::len)
         .map_err(|_| OpenError::Decrypt)
-}
-
-/// The MAC of packets: an HMAC whose key is the whole key material, cut to its first bytes.
-struct PacketMac {
-    state: MacState,
-    len: usize,
-}
-
-enum MacState {
-    None,
-    Sha1(Box<Hmac<Sha1>>),
-    Sha224(Box<Hmac<Sha224>>),
-    Sha256(Box<Hmac<Sha256>>),
-    Sha384(Box<Hmac<Sha384>>),
-    Sha512(Box<Hmac<Sha512>>),
-}
-
-impl PacketMac {
-    fn new(key: &PacketKey) -> Self {
-        let material = key.material.as_slice();
-        macro_rules! state {
-            ($variant:ident, $digest:ty) => {
-                // HMAC takes keys of any length.
-                <Hmac<$digest> as KeyInit>::new_from_slice(material)
-                    .map_or(MacState::None, |state| MacState::$variant(Box::new(state)))
-            };
-        }
-        let state = match key.spec.digest() {
-            Digest::None => MacState::None,
-            Digest::Sha1 => state!(Sha1, Sha1),
-            Digest::Sha224 => state!(Sha224, Sha224),
-            Digest::Sha256 => state!(Sha256, Sha256),
-            Digest::Sha384 => state!(Sha384, Sha384),
-            Digest::Sha512 => state!(Sha512, Sha512),
-        };
-        Self {
-            state,
-            len: key.spec.mac_on_wire(),
-        }
-    }
-
-    /// Calls `then` with the whole MAC of `body`.
-    fn compute<T>(&self, body: &[u8], then: impl FnOnce(&[u8]) -> T) -> T {
-        macro_rules! finish {
-            ($state:expr) => {{
-                let mut mac = (**$state).clone();
-                mac.update(body);
-                then(&mac.finalize().into_bytes())
-            }};
-        }
-        match &self.state {
-            MacState::None => then(&[]),
-            MacState::Sha1(state) => finish!(state),
-            MacState::Sha224(state) => finish!(state),
-            MacState::Sha256(state) => finish!(state),
-            MacState::Sha384(state) => finish!(state),
-            MacState::Sha512(state) => finish!(state),
-        }
-    }
-
-    fn append(&self, out: &mut Vec<u8>, start: usize) {
-        if self.len == 0 {
-            return;
-        }
-        let body = out.get(start..).unwrap_or_default();
-        // Copied out, because the body is borrowed from where the MAC goes.
-        let mut mac = [0; 64];
-        self.compute(body, |full| {
-            for (slot, byte) in mac.iter_mut().zip(full) {
-                *slot = *byte;
-            }
-        });
-        out.extend_from_slice(mac.get(..self.len).unwrap_or_default());
-    }
-
-    fn verifies(&self, datagram: &[u8]) -> bool {
-        if self.len == 0 {
-            return true;
-        }
-        let Some(split) = datagram.len().checked_sub(self.len) else {
-            return false;
-        };
-        let Some((body, mac)) = datagram.split_at_checked(split) else {
-            return false;
-        };
-        self.compute(body, |full| {
-            full.get(..self.len)
-                .is_some_and(|expected| expected.ct_eq(mac).into())
-        })
-    }
 }
 
 #[cfg(test)]

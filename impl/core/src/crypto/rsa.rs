@@ -3,9 +3,10 @@
 use rand_core::CryptoRng;
 use rsa::hazmat::{rsa_decrypt_and_check, rsa_encrypt};
 use rsa::pkcs1::{
-    DecodeRsaPrivateKey, DecodeRsaPublicKey, EncodeRsaPrivateKey, EncodeRsaPublicKey, LineEnding,
+    ALGORITHM_OID, DecodeRsaPrivateKey, EncodeRsaPrivateKey, EncodeRsaPublicKey, LineEnding,
+    RsaPublicKeyRef,
 };
-use rsa::pkcs8::{DecodePrivateKey, DecodePublicKey};
+use rsa::pkcs8::{DecodePrivateKey, Document, SubjectPublicKeyInfoRef};
 use rsa::traits::PublicKeyParts;
 use rsa::{BoxedUint, PrivateKey as RsaPrivateKey, PublicKey as RsaPublicKey};
 use zeroize::Zeroizing;
@@ -63,18 +64,38 @@ impl PublicKey {
     /// # Errors
     /// If it is neither, or of a size that is not supported.
     pub fn from_pem(pem: &str) -> Result<Self, RsaError> {
-        let key = match label(pem) {
-            "RSA PUBLIC KEY" => RsaPublicKey::from_pkcs1_pem(pem).map_err(malformed)?,
-            "PUBLIC KEY" => RsaPublicKey::from_public_key_pem(pem).map_err(malformed)?,
-            found => {
-                return Err(RsaError::Label {
-                    expected: "RSA PUBLIC KEY",
-                    found: found.to_owned(),
-                });
-            }
+        let found = label(pem);
+        if !matches!(found, "RSA PUBLIC KEY" | "PUBLIC KEY") {
+            return Err(RsaError::Label {
+                expected: "RSA PUBLIC KEY",
+                found: found.to_owned(),
+            });
+        }
+        let (_, document) = Document::from_pem(pem).map_err(malformed)?;
+        if found == "RSA PUBLIC KEY" {
+            return Self::from_pkcs1(document.as_bytes());
+        }
+        let info = SubjectPublicKeyInfoRef::try_from(document.as_bytes()).map_err(malformed)?;
+        info.algorithm
+            .assert_algorithm_oid(ALGORITHM_OID)
+            .map_err(malformed)?;
+        Self::from_pkcs1(info.subject_public_key.raw_bytes())
+    }
+
+    /// Reads the DER of PKCS#1. Done by hand because the library takes no keys below 1024 bits,
+    /// which tincd makes on request.
+    fn from_pkcs1(der: &[u8]) -> Result<Self, RsaError> {
+        let parts = RsaPublicKeyRef::try_from(der).map_err(malformed)?;
+        let number = |bytes: &[u8]| {
+            let bits = u32::try_from(8 * bytes.len()).map_err(malformed)?;
+            BoxedUint::from_be_slice(bytes, bits).map_err(malformed)
         };
-        check_size(&key)?;
-        Ok(Self(key))
+        let modulus = number(parts.modulus.as_bytes())?;
+        check_size(&modulus)?;
+        let exponent = number(parts.public_exponent.as_bytes())?;
+        RsaPublicKey::new_with_size_limits(modulus, exponent, MIN_RSA_BITS..=MAX_RSA_BITS)
+            .map(Self)
+            .map_err(failed)
     }
 
     /// The PEM block "RSA PUBLIC KEY" as tincd writes it.
@@ -96,7 +117,7 @@ impl PublicKey {
     /// # Errors
     /// If the block is not as long as the modulus, or not below it.
     pub fn encrypt_block(&self, block: &[u8]) -> Result<Vec<u8>, RsaError> {
-        let message = block_number(&self.0, block)?;
+        let message = Zeroizing::new(block_number(&self.0, block)?);
         let cipher = rsa_encrypt(&self.0, &message).map_err(failed)?;
         Ok(number_block(&cipher, self.size()))
     }
@@ -131,7 +152,7 @@ impl PrivateKey {
                 });
             }
         };
-        check_size(&secret)?;
+        check_size(secret.n())?;
         Ok(Self::from(secret))
     }
 
@@ -160,6 +181,7 @@ impl PrivateKey {
     ) -> Result<Zeroizing<Vec<u8>>, RsaError> {
         let cipher = block_number(&self.secret, block)?;
         let message = rsa_decrypt_and_check(&self.secret, Some(rng), &cipher).map_err(failed)?;
+        let message = Zeroizing::new(message);
         Ok(Zeroizing::new(number_block(&message, self.public.size())))
     }
 }
@@ -180,8 +202,8 @@ fn label(pem: &str) -> &str {
         .unwrap_or(first)
 }
 
-fn check_size(key: &impl PublicKeyParts) -> Result<(), RsaError> {
-    let found = usize::try_from(key.n().bit_width_vartime()).unwrap_or(usize::MAX);
+fn check_size(modulus: &BoxedUint) -> Result<(), RsaError> {
+    let found = usize::try_from(modulus.bit_width_vartime()).unwrap_or(usize::MAX);
     if (MIN_RSA_BITS..=MAX_RSA_BITS).contains(&found) {
         Ok(())
     } else {
@@ -229,6 +251,7 @@ fn failed(error: rsa::Error) -> RsaError {
 mod tests {
     use rand::SeedableRng as _;
     use rand::rngs::StdRng;
+    use rsa::pkcs8::EncodePublicKey as _;
 
     use super::*;
 
@@ -258,11 +281,24 @@ mod tests {
 
     #[test]
     fn keys_survive_their_pem() {
-        let (key, mut rng) = pair();
-        let again = PrivateKey::from_pem(&key.to_pem().unwrap()).unwrap();
-        let public = PublicKey::from_pem(&key.public().to_pem().unwrap()).unwrap();
-        let cipher = public.encrypt_block(&[1; 128]).unwrap();
-        assert_eq!(*again.decrypt_block(&cipher, &mut rng).unwrap(), [1; 128]);
+        let mut rng = StdRng::seed_from_u64(3);
+        for bits in [512, 1024] {
+            let key = PrivateKey::generate(&mut rng, bits).unwrap();
+            let again = PrivateKey::from_pem(&key.to_pem().unwrap()).unwrap();
+            let public = PublicKey::from_pem(&key.public().to_pem().unwrap()).unwrap();
+            let block = vec![1; bits / 8];
+            let cipher = public.encrypt_block(&block).unwrap();
+            assert_eq!(*again.decrypt_block(&cipher, &mut rng).unwrap(), block);
+        }
+    }
+
+    #[test]
+    fn public_keys_are_read_from_both_kinds_of_pem() {
+        let key = pair().0.public().clone();
+        let text = key.0.to_public_key_pem(LineEnding::LF).unwrap();
+        assert!(text.starts_with("-----BEGIN PUBLIC KEY-----"));
+        let again = PublicKey::from_pem(&text).unwrap();
+        assert_eq!(again.to_pem().unwrap(), key.to_pem().unwrap());
     }
 
     #[test]
