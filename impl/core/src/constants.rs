@@ -46,6 +46,11 @@ pub const MAX_COMPRESSION: i32 = 11;
 /// The legacy protocol allows [`MAX_WORD`].
 pub const MAX_NAME_LEN: usize = 250;
 
+/// Ours: longest address or port of an edge that is no number, in bytes. A host name has at most
+/// 253 (RFC 1035 section 2.3.4); with longer ones the edge, printed by us with a nonce of ours,
+/// could outgrow [`MAX_LINE`].
+pub const MAX_OPAQUE_LEN: usize = 255;
+
 /// Ours: smallest RSA modulus in bits. Below this METAKEY has no room for key and IV, and
 /// 512-bit keys are the least that `tincd -K` generates.
 pub const MIN_RSA_BITS: usize = 512;

@@ -1,9 +1,10 @@
 //! Subnets: what a node owns, in the text form of `Subnet` variables and of requests.
 
+mod parse;
+
 use std::cmp::{Ordering, Reverse};
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::str::FromStr;
 
 use crate::constants::DEFAULT_SUBNET_WEIGHT;
 
@@ -157,39 +158,6 @@ impl From<SubnetAddr> for Subnet {
     }
 }
 
-impl FromStr for Subnet {
-    type Err = SubnetError;
-
-    fn from_str(text: &str) -> Result<Self, SubnetError> {
-        let (rest, weight) = match text.split_once('#') {
-            Some((rest, weight)) => (rest, weight.parse().map_err(|_| SubnetError::Weight)?),
-            None => (text, DEFAULT_SUBNET_WEIGHT),
-        };
-        let (address, prefix) = match rest.split_once('/') {
-            Some((address, prefix)) => (address, Some(prefix)),
-            None => (rest, None),
-        };
-        // Six groups are a MAC before they could be anything else: the reference tries the
-        // forms in this order.
-        let addr = if let Some(mac) = parse_mac(address) {
-            if prefix.is_some() {
-                return Err(SubnetError::Prefix { max: 0 });
-            }
-            SubnetAddr::Mac(mac?)
-        } else if let Some(addr) = parse_v4(address) {
-            let len = parse_prefix(prefix, 32)?;
-            SubnetAddr::V4 { addr: addr?, len }
-        } else if address.contains(':') {
-            let addr = address.parse().map_err(|_| v6_error(address))?;
-            let len = parse_prefix(prefix, 128)?;
-            SubnetAddr::V6 { addr, len }
-        } else {
-            return Err(SubnetError::Address);
-        };
-        Ok(Self { addr, weight })
-    }
-}
-
 impl fmt::Display for Subnet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}#{}", self.addr, self.weight)
@@ -202,10 +170,10 @@ pub enum SubnetError {
     /// Neither a MAC, an IPv4 nor an IPv6 address.
     #[error("a subnet begins with a MAC, an IPv4 or an IPv6 address")]
     Address,
-    /// A group is wider than its field in a way that tincd does not notice: it keeps the low
+    /// A number is wider than its field in a way that tincd does not notice: it keeps the low
     /// bits. We do not guess.
-    #[error("a group of the address is too large")]
-    GroupTooLarge,
+    #[error("a number is too large for its place")]
+    NumberTooLarge,
     /// The prefix length is not a number or out of range.
     #[error("the prefix length goes from 0 to {max}; a MAC has none")]
     Prefix {
@@ -218,72 +186,6 @@ pub enum SubnetError {
     /// Address bits beyond the prefix are not zero, in configuration.
     #[error("the address has bits set beyond its prefix length")]
     HostBits,
-}
-
-/// Six groups of one to four hex digits; `None` if the text has another shape.
-fn parse_mac(text: &str) -> Option<Result<Mac, SubnetError>> {
-    let groups = groups::<6>(text, ':', 16, 4)?;
-    Some(narrow(groups).map(Mac).ok_or(SubnetError::GroupTooLarge))
-}
-
-/// Four decimal numbers; leading zeros and a plus sign pass. `None` if the text has another shape.
-fn parse_v4(text: &str) -> Option<Result<Ipv4Addr, SubnetError>> {
-    let groups = groups::<4>(text, '.', 10, 8)?;
-    Some(match narrow(groups) {
-        Some(bytes) => Ok(Ipv4Addr::from(bytes)),
-        None if groups.iter().all(|group| group & 0xffff <= 0xff) => {
-            Err(SubnetError::GroupTooLarge)
-        }
-        None => Err(SubnetError::Address),
-    })
-}
-
-fn groups<const N: usize>(
-    text: &str,
-    separator: char,
-    radix: u32,
-    digits: usize,
-) -> Option<[u32; N]> {
-    let mut values = [0; N];
-    let mut groups = text.split(separator);
-    for value in &mut values {
-        let group = groups.next()?;
-        if group.len() > digits {
-            return None;
-        }
-        *value = u32::from_str_radix(group, radix).ok()?;
-    }
-    groups.next().is_none().then_some(values)
-}
-
-fn narrow<const N: usize>(groups: [u32; N]) -> Option<[u8; N]> {
-    let mut bytes = [0; N];
-    for (byte, group) in bytes.iter_mut().zip(groups) {
-        *byte = u8::try_from(group).ok()?;
-    }
-    Some(bytes)
-}
-
-fn parse_prefix(text: Option<&str>, max: u8) -> Result<u8, SubnetError> {
-    let Some(text) = text else { return Ok(max) };
-    if !text.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(SubnetError::Prefix { max });
-    }
-    match text.parse() {
-        Ok(len) if len <= max => Ok(len),
-        _ => Err(SubnetError::Prefix { max }),
-    }
-}
-
-/// Tells a group of more than four digits, which tincd reduces and we refuse, from a text that
-/// is no address at all.
-fn v6_error(text: &str) -> SubnetError {
-    let hex = |group: &str| group.bytes().all(|b| b.is_ascii_hexdigit());
-    if text.split(':').all(hex) && text.split(':').any(|group| group.len() > 4) {
-        SubnetError::GroupTooLarge
-    } else {
-        SubnetError::Address
-    }
 }
 
 #[cfg(test)]
@@ -343,11 +245,18 @@ mod tests {
     }
 
     #[test]
-    fn groups_wider_than_their_field_are_refused_not_reduced() {
-        for wide in ["65537.2.3.4", "1ff:2:3:4:5:6", "12345::"] {
+    fn numbers_wider_than_their_field_are_refused_not_reduced() {
+        for wide in [
+            "65537.2.3.4",
+            "4294967297.2.3.4",
+            "1ff:2:3:4:5:6",
+            "12345::",
+            "10.0.0.0/4294967304",
+            "10.0.0.0/8#4294967297",
+        ] {
             assert_eq!(
                 wide.parse::<Subnet>(),
-                Err(SubnetError::GroupTooLarge),
+                Err(SubnetError::NumberTooLarge),
                 "{wide}"
             );
         }

@@ -328,6 +328,15 @@ pub enum RequestError {
         /// Which field.
         field: &'static str,
     },
+    /// A number is out of range or has something behind it. tincd keeps some of its bits or
+    /// digits; we do not guess.
+    #[error("{request} with a {field} that is not quite a number")]
+    Number {
+        /// The protocol's name of the request.
+        request: &'static str,
+        /// Which field.
+        field: &'static str,
+    },
     /// A field that should name a node does not.
     #[error("{request}: {source}")]
     Name {
@@ -375,8 +384,9 @@ impl RequestError {
                 source: NameError::TooLong { .. },
                 ..
             } | Self::Endpoint { .. }
+                | Self::Number { .. }
                 | Self::Subnet {
-                    source: SubnetError::GroupTooLarge,
+                    source: SubnetError::NumberTooLarge,
                     ..
                 }
         )

@@ -1,7 +1,5 @@
 //! From a line to a [`Request`].
 
-use std::str::FromStr;
-
 use data_encoding::HEXUPPER_PERMISSIVE;
 use zeroize::Zeroizing;
 
@@ -180,9 +178,22 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn number<T: FromStr>(&mut self, field: &'static str) -> Result<T, RequestError> {
+    fn number(&mut self, field: &'static str) -> Result<i32, RequestError> {
         let word = self.word(field)?;
-        word.parse().map_err(|_| self.malformed(field))
+        word.parse().map_err(|_| self.no_number(field, word, 10))
+    }
+
+    /// What is wrong with a word that is not the number of that radix.
+    fn no_number(&self, field: &'static str, word: &str, radix: u32) -> RequestError {
+        let digits = word.strip_prefix(['+', '-']).unwrap_or(word);
+        if digits.starts_with(|first: char| first.is_digit(radix)) {
+            RequestError::Number {
+                request: self.request,
+                field,
+            }
+        } else {
+            self.malformed(field)
+        }
     }
 
     fn bytes(&mut self, field: &'static str) -> Result<Vec<u8>, RequestError> {
@@ -246,7 +257,7 @@ impl<'a> Fields<'a> {
         if word.bytes().all(|b| b.is_ascii_hexdigit()) {
             Ok(u32::from_str_radix(word, 16).unwrap_or(u32::MAX))
         } else {
-            Err(self.malformed("nonce"))
+            Err(self.no_number("nonce", word, 16))
         }
     }
 
@@ -254,12 +265,12 @@ impl<'a> Fields<'a> {
         let word = self.word("options")?;
         u32::from_str_radix(word, 16)
             .map(Options)
-            .map_err(|_| self.malformed("options"))
+            .map_err(|_| self.no_number("options", word, 16))
     }
 
     fn packet_length(&mut self) -> Result<usize, RequestError> {
-        match self.number("length")? {
-            len if len <= MAX_LINE => Ok(len),
+        match self.word("length")?.parse() {
+            Ok(len) if len <= MAX_LINE => Ok(len),
             _ => Err(self.malformed("length")),
         }
     }

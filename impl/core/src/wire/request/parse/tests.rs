@@ -155,12 +155,12 @@ fn the_longest_line_is_read_and_a_longer_one_refused() {
 fn what_is_beyond_the_longest_word_is_the_next_word() {
     let word = "A0".repeat(MAX_WORD / 2);
     assert_eq!(parse(&format!("2 {word}F")), parse(&format!("2 {word}")));
-    let host = "h".repeat(MAX_WORD);
+    let key = "0".repeat(MAX_WORD);
     assert_eq!(
-        parse(&format!("12 1 a b {host}655 c 5")),
-        parse(&format!("12 1 a b {host} 655 c 5"))
+        parse(&format!("16 a b {key}427 672 4 0")),
+        parse(&format!("16 a b {key} 427 672 4 0"))
     );
-    assert!(parse(&format!("12 1 a b {host}655 c 5")).is_ok());
+    assert!(parse(&format!("16 a b {key}427 672 4 0")).is_ok());
 }
 
 #[test]
@@ -252,11 +252,26 @@ fn only_limits_that_tincd_lacks_are_said_to_be_ours() {
         "12 1 a b \x1b[2J 655 c 5".to_owned(),
         "12 1 a b h\u{f6}st 655 c 5".to_owned(),
         "10 1 a 65537.2.3.4".to_owned(),
+        "10 1 a 10.0.0.0/8#99999999999".to_owned(),
+        "10 12g a 10.0.0.0/8".to_owned(),
+        "12 1 a b 192.0.2.1 655 c 5x".to_owned(),
+        "12 1 a b 192.0.2.1 655 123456789 5".to_owned(),
+        format!("12 1 a b {} 655 c 5", "h".repeat(256)),
+        "16 a b 00 427 672 4 99999999999".to_owned(),
     ];
     for line in ours {
         assert!(parse(&line).unwrap_err().is_only_ours(), "{line}");
     }
-    for line in ["14 1 a-b", "99", "10 1 a rubbish", "13 1 a a", "12 1 a b"] {
+    for line in [
+        "14 1 a-b",
+        "99",
+        "10 1 a rubbish",
+        "13 1 a a",
+        "12 1 a b",
+        "12 1 a b 192.0.2.1 655 c heavy",
+        "17 99999999999",
+        "17 1x",
+    ] {
         assert!(!parse(line).unwrap_err().is_only_ours(), "{line}");
     }
     assert_eq!(

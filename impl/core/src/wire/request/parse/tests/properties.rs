@@ -16,7 +16,7 @@ fn pairs() -> impl Strategy<Value = (NodeName, NodeName)> {
 fn endpoints() -> impl Strategy<Value = Endpoint> {
     let hosts = prop_oneof![
         any::<std::net::IpAddr>().prop_map(|ip| ip.to_string()),
-        "[!-~]{1,300}",
+        "[!-~]{1,255}",
     ];
     let ports = prop_oneof![any::<u16>().prop_map(|port| port.to_string()), "[!-~]{1,9}"];
     (hosts, ports).prop_map(|(host, port)| Endpoint::parse(&host, &port).unwrap())

@@ -1,0 +1,123 @@
+//! From text to a [`Subnet`].
+
+use std::net::Ipv4Addr;
+use std::str::FromStr;
+
+use super::{Mac, Subnet, SubnetAddr, SubnetError};
+use crate::constants::DEFAULT_SUBNET_WEIGHT;
+
+impl FromStr for Subnet {
+    type Err = SubnetError;
+
+    fn from_str(text: &str) -> Result<Self, SubnetError> {
+        let (rest, weight) = match text.split_once('#') {
+            Some((rest, weight)) => (rest, parse_weight(weight)?),
+            None => (text, DEFAULT_SUBNET_WEIGHT),
+        };
+        let (address, prefix) = match rest.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (rest, None),
+        };
+        // Six groups are a MAC before they could be anything else: the reference tries the
+        // forms in this order.
+        let addr = if let Some(mac) = parse_mac(address) {
+            if prefix.is_some() {
+                return Err(SubnetError::Prefix { max: 0 });
+            }
+            SubnetAddr::Mac(mac?)
+        } else if let Some(addr) = parse_v4(address) {
+            let len = parse_prefix(prefix, 32)?;
+            SubnetAddr::V4 { addr: addr?, len }
+        } else if address.contains(':') {
+            let addr = address.parse().map_err(|_| v6_error(address))?;
+            let len = parse_prefix(prefix, 128)?;
+            SubnetAddr::V6 { addr, len }
+        } else {
+            return Err(SubnetError::Address);
+        };
+        Ok(Self { addr, weight })
+    }
+}
+
+/// Six groups of one to four hex digits; `None` if the text has another shape.
+fn parse_mac(text: &str) -> Option<Result<Mac, SubnetError>> {
+    let groups = groups::<6>(text, ':', 16, 4)?;
+    Some(narrow(groups).map(Mac).ok_or(SubnetError::NumberTooLarge))
+}
+
+/// Four decimal numbers; leading zeros and a plus sign pass. `None` if the text has another shape.
+fn parse_v4(text: &str) -> Option<Result<Ipv4Addr, SubnetError>> {
+    let digits = |group: &str| !group.is_empty() && group.bytes().all(|b| b.is_ascii_digit());
+    let long = |group: &str| group.len() > 8;
+    if text.split('.').count() == 4 && text.split('.').all(digits) && text.split('.').any(long) {
+        return Some(Err(SubnetError::NumberTooLarge));
+    }
+    let groups = groups::<4>(text, '.', 10, 8)?;
+    Some(match narrow(groups) {
+        Some(bytes) => Ok(Ipv4Addr::from(bytes)),
+        None if groups.iter().all(|group| group & 0xffff <= 0xff) => {
+            Err(SubnetError::NumberTooLarge)
+        }
+        None => Err(SubnetError::Address),
+    })
+}
+
+fn groups<const N: usize>(
+    text: &str,
+    separator: char,
+    radix: u32,
+    digits: usize,
+) -> Option<[u32; N]> {
+    let mut values = [0; N];
+    let mut groups = text.split(separator);
+    for value in &mut values {
+        let group = groups.next()?;
+        if group.len() > digits {
+            return None;
+        }
+        *value = u32::from_str_radix(group, radix).ok()?;
+    }
+    groups.next().is_none().then_some(values)
+}
+
+fn narrow<const N: usize>(groups: [u32; N]) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    for (byte, group) in bytes.iter_mut().zip(groups) {
+        *byte = u8::try_from(group).ok()?;
+    }
+    Some(bytes)
+}
+
+fn parse_prefix(text: Option<&str>, max: u8) -> Result<u8, SubnetError> {
+    let Some(text) = text else { return Ok(max) };
+    if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(SubnetError::Prefix { max });
+    }
+    match text.parse::<i32>().map(u8::try_from) {
+        Ok(Ok(len)) if len <= max => Ok(len),
+        Ok(_) => Err(SubnetError::Prefix { max }),
+        Err(_) => Err(SubnetError::NumberTooLarge),
+    }
+}
+
+fn parse_weight(text: &str) -> Result<i32, SubnetError> {
+    text.parse().map_err(|_| {
+        let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+        if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) {
+            SubnetError::NumberTooLarge
+        } else {
+            SubnetError::Weight
+        }
+    })
+}
+
+/// Tells a group of more than four digits, which tincd reduces and we refuse, from a text that
+/// is no address at all.
+fn v6_error(text: &str) -> SubnetError {
+    let hex = |group: &str| group.bytes().all(|b| b.is_ascii_hexdigit());
+    if text.split(':').all(hex) && text.split(':').any(|group| group.len() > 4) {
+        SubnetError::NumberTooLarge
+    } else {
+        SubnetError::Address
+    }
+}
