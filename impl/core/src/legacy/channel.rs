@@ -1,6 +1,8 @@
 //! The byte stream of a meta connection, cut into lines and packets and encrypted from some
 //! point on.
 
+use zeroize::{Zeroize as _, Zeroizing};
+
 use super::MetaError;
 use crate::constants::{MAX_LINE, MAX_PENDING_INPUT};
 use crate::crypto::stream::MetaCipher;
@@ -8,8 +10,9 @@ use crate::crypto::stream::MetaCipher;
 /// Both directions of the stream.
 #[derive(Default)]
 pub(crate) struct Channel {
-    /// What came and was not taken yet, decrypted if the direction is encrypted.
-    input: Vec<u8>,
+    /// What came and was not taken yet, decrypted if the direction is encrypted. There are
+    /// packet keys in it.
+    input: Zeroizing<Vec<u8>>,
     /// How much of `input` was taken.
     taken: usize,
     decrypt: Option<MetaCipher>,
@@ -21,8 +24,7 @@ pub(crate) struct Channel {
 impl Channel {
     /// Takes what came in.
     pub(crate) fn receive(&mut self, bytes: &[u8]) -> Result<(), MetaError> {
-        self.input.drain(..self.taken);
-        self.taken = 0;
+        self.forget_taken();
         let start = self.input.len();
         if start + bytes.len() > MAX_PENDING_INPUT {
             return Err(MetaError::Flooded);
@@ -35,7 +37,7 @@ impl Channel {
     }
 
     /// The next line without its LF, if it is complete.
-    pub(crate) fn line(&mut self) -> Result<Option<Vec<u8>>, MetaError> {
+    pub(crate) fn line(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, MetaError> {
         let waiting = self.waiting();
         let searched = waiting.get(..MAX_LINE).unwrap_or(waiting);
         let Some(end) = searched.iter().position(|byte| *byte == b'\n') else {
@@ -45,7 +47,7 @@ impl Channel {
                 Ok(None)
             };
         };
-        let line = waiting.get(..end).map(<[u8]>::to_vec);
+        let line = waiting.get(..end).map(|line| Zeroizing::new(line.to_vec()));
         self.taken += end + 1;
         Ok(line)
     }
@@ -86,6 +88,17 @@ impl Channel {
         self.decrypt = Some(cipher);
     }
 
+    /// Moves what was not taken to the front and wipes what is behind it.
+    fn forget_taken(&mut self) {
+        let rest = self.waiting().len();
+        self.input.copy_within(self.taken.., 0);
+        if let Some(old) = self.input.get_mut(rest..) {
+            old.zeroize();
+        }
+        self.input.truncate(rest);
+        self.taken = 0;
+    }
+
     fn waiting(&self) -> &[u8] {
         self.input.get(self.taken..).unwrap_or_default()
     }
@@ -123,11 +136,11 @@ mod tests {
     fn bytes_of_a_packet_may_come_in_pieces() {
         let mut channel = Channel::default();
         channel.receive(b"17 4\nab").unwrap();
-        assert_eq!(channel.line().unwrap().unwrap(), b"17 4");
+        assert_eq!(*channel.line().unwrap().unwrap(), b"17 4");
         assert_eq!(channel.bytes(4), None);
         channel.receive(b"\ncd8\n").unwrap();
         assert_eq!(channel.bytes(4).unwrap(), b"ab\nc");
         assert_eq!(channel.bytes(1).unwrap(), b"d");
-        assert_eq!(channel.line().unwrap().unwrap(), b"8");
+        assert_eq!(*channel.line().unwrap().unwrap(), b"8");
     }
 }

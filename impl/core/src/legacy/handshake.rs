@@ -7,8 +7,6 @@
 use std::time::Instant;
 
 use rand_core::CryptoRng;
-use sha1::Sha1;
-use sha2::{Digest as _, Sha224, Sha256, Sha384, Sha512};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
@@ -56,6 +54,10 @@ enum State {
     },
     Done {
         name: NodeName,
+    },
+    /// The peer broke the protocol; only its name is still of use.
+    Broken {
+        name: Option<NodeName>,
     },
 }
 
@@ -111,6 +113,7 @@ impl Handshake {
         match &self.state {
             State::Id => self.dialled.as_ref(),
             State::Terms { name } | State::Done { name } => Some(name),
+            State::Broken { name } => name.as_ref(),
             State::MetaKey(peer)
             | State::Challenge { peer, .. }
             | State::ChalReply { peer, .. }
@@ -164,7 +167,10 @@ impl Handshake {
         rng: &mut dyn CryptoRng,
         channel: &mut Channel,
     ) -> Result<Step, MetaError> {
-        let state = std::mem::replace(&mut self.state, State::Id);
+        let broken = State::Broken {
+            name: self.peer_name().cloned(),
+        };
+        let state = std::mem::replace(&mut self.state, broken);
         let (state, step) = match (state, request) {
             (State::Id, Request::Id { name, version }) => {
                 self.check_id(&name, version, ours)?;
@@ -189,7 +195,7 @@ impl Handshake {
                 Request::Challenge(challenge),
             ) => {
                 check_length("CHALLENGE", challenge.len(), ours)?;
-                let reply = digest_of(digest, &challenge);
+                let reply = digest.hash(&challenge);
                 let held = if self.dialled.is_some() {
                     send(channel, &Request::ChalReply(reply));
                     None
@@ -284,7 +290,7 @@ impl State {
     fn due(&self) -> &'static str {
         match self {
             Self::Id => "ID",
-            Self::Terms { .. } => "nothing",
+            Self::Terms { .. } | Self::Broken { .. } => "nothing",
             Self::MetaKey(_) => "METAKEY",
             Self::Challenge { .. } => "CHALLENGE",
             Self::ChalReply { .. } => "CHAL_REPLY",
@@ -364,7 +370,7 @@ fn send_challenge(
 ) -> Zeroizing<Vec<u8>> {
     let mut challenge = vec![0; peer.terms.public_key.size()];
     rng.fill_bytes(&mut challenge);
-    let expected = digest_of(CHALLENGE_DIGEST, &challenge);
+    let expected = CHALLENGE_DIGEST.hash(&challenge);
     send(channel, &Request::Challenge(challenge));
     Zeroizing::new(expected)
 }
@@ -379,16 +385,5 @@ fn check_length(request: &'static str, found: usize, ours: &Identity) -> Result<
             expected,
             found,
         })
-    }
-}
-
-fn digest_of(digest: Digest, bytes: &[u8]) -> Vec<u8> {
-    match digest {
-        Digest::None => Vec::new(),
-        Digest::Sha1 => Sha1::digest(bytes).to_vec(),
-        Digest::Sha224 => Sha224::digest(bytes).to_vec(),
-        Digest::Sha256 => Sha256::digest(bytes).to_vec(),
-        Digest::Sha384 => Sha384::digest(bytes).to_vec(),
-        Digest::Sha512 => Sha512::digest(bytes).to_vec(),
     }
 }

@@ -9,7 +9,7 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::addr::Port;
-use crate::constants::MAX_PACKET;
+use crate::constants::{MAX_LINE, MAX_PACKET};
 use crate::crypto::algorithm::PacketSpec;
 use crate::crypto::rsa::{PrivateKey, PublicKey};
 use crate::legacy::{Channel, Handshake, Step};
@@ -63,7 +63,7 @@ pub enum Event {
         /// What it says.
         request: Request,
         /// The line as it came, without LF, for passing on.
-        line: Vec<u8>,
+        line: Zeroizing<Vec<u8>>,
     },
     /// An Ethernet frame.
     Packet(Vec<u8>),
@@ -77,6 +77,8 @@ pub struct Connection {
     terms: Option<PeerTerms>,
     /// Bytes of the packet that is announced and not complete.
     packet: Option<usize>,
+    /// Why nothing is taken any more.
+    failed: Option<MetaError>,
 }
 
 impl Connection {
@@ -101,22 +103,44 @@ impl Connection {
             handshake,
             terms: None,
             packet: None,
+            failed: None,
         }
     }
 
     /// Takes bytes that arrived.
     ///
     /// # Errors
-    /// If they are more than may wait for [`Connection::poll`].
+    /// If they are more than may wait for [`Connection::poll`], or after any error before.
     pub fn receive(&mut self, bytes: &[u8]) -> Result<(), MetaError> {
-        self.channel.receive(bytes)
+        self.unless_failed(|conn| conn.channel.receive(bytes))
     }
 
     /// The next event, or `None` until more bytes arrive or the peer is accepted.
     ///
     /// # Errors
-    /// If the peer broke the protocol.
+    /// If the peer broke the protocol, now or before.
     pub fn poll(
+        &mut self,
+        now: Instant,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Option<Event>, MetaError> {
+        self.unless_failed(|conn| conn.next_event(now, rng))
+    }
+
+    /// Whoever broke the protocol once is not listened to again.
+    fn unless_failed<T>(
+        &mut self,
+        act: impl FnOnce(&mut Self) -> Result<T, MetaError>,
+    ) -> Result<T, MetaError> {
+        let result = match self.failed.take() {
+            Some(error) => Err(error),
+            None => act(self),
+        };
+        self.failed = result.as_ref().err().cloned();
+        result
+    }
+
+    fn next_event(
         &mut self,
         now: Instant,
         rng: &mut dyn CryptoRng,
@@ -139,7 +163,15 @@ impl Connection {
             let Some(line) = self.channel.line()? else {
                 return Ok(None);
             };
-            let request = Request::parse(&line)?;
+            let request = match Request::parse(&line) {
+                Ok(request) => request,
+                // An honest neighbour passes on what tincd lets pass; see `is_only_ours`.
+                Err(error) if self.handshake.is_done() && error.is_only_ours() => {
+                    tracing::debug!("a request is ignored: {error}");
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
             if let Some(event) = self.take(request, line, now, rng)? {
                 return Ok(Some(event));
             }
@@ -150,7 +182,7 @@ impl Connection {
     fn take(
         &mut self,
         request: Request,
-        line: Vec<u8>,
+        line: Zeroizing<Vec<u8>>,
         now: Instant,
         rng: &mut dyn CryptoRng,
     ) -> Result<Option<Event>, MetaError> {
@@ -192,14 +224,23 @@ impl Connection {
         self.send_line(Zeroizing::new(request.to_string()).as_bytes());
     }
 
-    /// Sends a line as it is; LF is appended.
+    /// Sends a line as it is; LF is appended. A line for which the peer would close the
+    /// connection, being longer than the protocol allows, is dropped.
     pub fn send_line(&mut self, line: &[u8]) {
+        if line.len() >= MAX_LINE {
+            tracing::debug!("a line of {} bytes is too long to be sent", line.len());
+            return;
+        }
         self.channel.send(line);
         self.channel.send(b"\n");
     }
 
-    /// Sends an Ethernet frame.
+    /// Sends an Ethernet frame. One that the peer would not take, being longer than
+    /// [`MAX_PACKET`], is dropped.
     pub fn send_packet(&mut self, frame: &[u8]) {
+        if frame.len() > MAX_PACKET {
+            return;
+        }
         self.send(&Request::Packet { len: frame.len() });
         self.channel.send(frame);
     }

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,6 +15,8 @@ use v6router_core::crypto::rsa::PrivateKey;
 use v6router_core::meta::{Connection, Event, Identity, PeerTerms};
 use v6router_core::options::Options;
 use v6router_core::wire::request::Request;
+
+use crate::cuts::pieces;
 
 #[derive(Deserialize)]
 pub(crate) struct Recording {
@@ -73,19 +74,6 @@ pub(crate) fn recordings() -> Vec<Recording> {
     ]
     .map(|text| serde_json::from_str(text).expect("the vector file is well-formed"))
     .into()
-}
-
-/// Cuts a length at distances taken from `cuts` over and over.
-pub(crate) fn pieces(len: usize, cuts: &[usize]) -> Vec<Range<usize>> {
-    let mut at = 0;
-    cuts.iter()
-        .cycle()
-        .map_while(|cut| {
-            let start = at;
-            at = len.min(at + cut);
-            (start < len).then_some(start..at)
-        })
-        .collect()
 }
 
 /// Which end we play.
@@ -294,7 +282,7 @@ impl Replay {
                 }
                 Some(Event::Active { .. }) => {}
                 Some(Event::Request { request, line }) => {
-                    let line = String::from_utf8(line).expect("text");
+                    let line = String::from_utf8(line.to_vec()).expect("text");
                     assert_eq!(request.to_string(), line);
                     self.lines.push(line);
                 }

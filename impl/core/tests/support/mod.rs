@@ -270,7 +270,7 @@ impl Mesh {
                 self.transmit(index, datagram.path.address, &datagram.bytes);
             }
             Output::Publish(picture) => self.members[index].picture = Some(picture),
-            Output::Announce | Output::CancelDial { .. } => {}
+            Output::Announce | Output::CancelDial { .. } | Output::StationsGone(_) => {}
         }
     }
 
