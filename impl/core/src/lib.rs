@@ -9,6 +9,17 @@
 //! opens packets by that snapshot and knows nothing of the graph; [`wire`] and [`crypto`] turn
 //! bytes into types and know neither state nor time.
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::cast_possible_truncation
+    )
+)]
+// Tests take the time from where they like.
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 pub mod addr;
 pub mod constants;

@@ -4,10 +4,10 @@ mod cuts;
 mod ends;
 
 use cuts::pieces;
-use ends::{HANDSHAKE, Hand, identity, key, name, ping};
+use ends::{End, HANDSHAKE, Hand, identity, key, name, ping};
 use proptest::prelude::*;
 use v6router_core::constants::{MAX_LINE, MAX_PACKET};
-use v6router_core::meta::{Connection, Event, MetaError};
+use v6router_core::meta::{Event, MetaError};
 use v6router_core::wire::request::RequestError;
 
 #[test]
@@ -222,10 +222,12 @@ fn a_line_without_end_is_not_waited_for() {
 
 #[test]
 fn nothing_is_taken_while_the_owner_makes_up_its_mind_and_not_much_is_kept() {
-    let ours = std::sync::Arc::new(identity("alice", key(1024, 0)));
-    let started = std::time::Instant::now();
-    let mut conn = Connection::new_responder(&ours, started);
-    let mut rng = <rand::rngs::StdRng as rand::SeedableRng>::seed_from_u64(1);
+    let End {
+        mut conn,
+        mut rng,
+        started,
+        ..
+    } = End::responder(identity("alice", key(1024, 0)), key(1024, 1));
     conn.receive(b"0 bob 17\n9\n").unwrap();
     let event = conn.poll(started, &mut rng);
     assert_eq!(event, Ok(Some(Event::Identified(name("bob")))));

@@ -218,7 +218,7 @@ fn block_number(key: &impl PublicKeyParts, block: &[u8]) -> Result<BoxedUint, Rs
     }
     let number = BoxedUint::from_be_slice(block, key.n().as_ref().bits_precision())
         .map_err(|_| RsaError::Block)?;
-    if &number < key.n().as_ref() {
+    if number < *key.n().as_ref() {
         Ok(number)
     } else {
         Err(RsaError::Block)

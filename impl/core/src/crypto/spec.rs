@@ -40,7 +40,7 @@ impl PacketSpec {
         let mac_length = u8::try_from(mac_length)
             .ok()
             .filter(|length| usize::from(*length) <= longest)
-            .ok_or(SpecError::MacLength {
+            .ok_or_else(|| SpecError::MacLength {
                 found: mac_length,
                 longest: digest.size(),
                 digest,

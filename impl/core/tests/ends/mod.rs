@@ -1,4 +1,8 @@
 //! Ends of meta connections: ours, wired to one another or to a peer played by hand.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a test takes the time from the clock"
+)]
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::sync::{Arc, OnceLock};
@@ -77,8 +81,8 @@ fn terms(peer: &PrivateKey) -> PeerTerms {
 pub(crate) struct End {
     pub(crate) conn: Connection,
     peer: PrivateKey,
-    started: Instant,
-    rng: StdRng,
+    pub(crate) started: Instant,
+    pub(crate) rng: StdRng,
     pub(crate) events: Vec<Event>,
     pub(crate) error: Option<MetaError>,
 }

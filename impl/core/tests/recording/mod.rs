@@ -1,4 +1,8 @@
 //! Recorded meta connections, and one of our connections in the place of either end.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a test takes the time from the clock"
+)]
 
 use std::collections::VecDeque;
 use std::convert::Infallible;

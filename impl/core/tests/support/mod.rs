@@ -1,5 +1,9 @@
 //! A mesh held in memory: real nodes, one clock, wires with a latency and no kernel.
 #![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a test takes the time from the clock"
+)]
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
