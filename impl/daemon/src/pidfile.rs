@@ -40,7 +40,7 @@ impl PidFile {
     pub(crate) fn take(path: &Path, netname: Option<&str>) -> Result<Self, PidFileError> {
         // A pid file that survived a reboot or a container's restart may name ourselves.
         if let Some(pid) = read(path).filter(|pid| *pid != Pid::this())
-            && kill(pid, None) != Err(Errno::ESRCH)
+            && is_alive(pid)
         {
             let net = for_net(netname);
             return Err(PidFileError::Running { net, pid });
@@ -102,6 +102,14 @@ pub(crate) fn signal(path: &Path, number: i32) -> Killed {
     }
 }
 
+/// Whether a process runs. One that was killed and waits to be reaped holds nothing any more.
+fn is_alive(pid: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The command's name, in parentheses, may have anything in it.
+    let state = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+    kill(pid, None) != Err(Errno::ESRCH) && !state.starts_with(['Z', 'X'])
+}
+
 /// `kill(2)`; the safe wrapper has no number without a name, such as a real-time signal's.
 fn send(pid: Pid, number: i32) -> nix::Result<()> {
     #[allow(unsafe_code)]
@@ -154,6 +162,19 @@ mod tests {
             "A tincd is already running for net `vpn' with pid 1."
         );
         assert_eq!(fs::read_to_string(&path).unwrap(), "1\n");
+    }
+
+    #[test]
+    fn a_killed_daemon_that_nobody_reaped_is_gone() {
+        let dir = TempDir::new();
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pid = Pid::from_raw(child.id().try_into().unwrap());
+        while is_alive(pid) {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        let path = dir.write("pid", &format!("{pid}\n"));
+        assert!(PidFile::take(&path, None).is_ok());
+        child.wait().unwrap();
     }
 
     #[test]

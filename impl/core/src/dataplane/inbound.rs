@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::egress::frame_len;
-use super::{Egress, Forwarding, KeyEpoch, Origin, PeerPath, Switch, Up, UdpPath};
+use super::{Egress, Forwarding, KeyEpoch, Origin, PeerPath, Switch, UdpPath, Up};
 use crate::constants::{MAX_SEQNO, SEQNO_LEN};
 use crate::crypto::packet::OpenError;
 use crate::graph::NodeId;
@@ -140,9 +140,9 @@ impl Inbound {
         if let Some(found) = open_where(true) {
             return Some(found);
         }
-        let searched_lately = self.last_full_search.is_some_and(|last| {
-            now.saturating_duration_since(last) < FULL_SEARCH_INTERVAL
-        });
+        let searched_lately = self
+            .last_full_search
+            .is_some_and(|last| now.saturating_duration_since(last) < FULL_SEARCH_INTERVAL);
         if searched_lately {
             return None;
         }
@@ -199,13 +199,7 @@ fn open_by_any(path: &PeerPath, datagram: &mut [u8]) -> Option<Key> {
 
 /// Sends a probe back where it came from; without a key the peer has to try again, since
 /// probes never travel by TCP.
-fn answer(
-    frame: &mut [u8],
-    peer: NodeId,
-    path: &PeerPath,
-    from: UdpPath,
-    egress: &mut Egress,
-) {
+fn answer(frame: &mut [u8], peer: NodeId, path: &PeerPath, from: UdpPath, egress: &mut Egress) {
     probe::make_reply(frame);
     let Some(key) = &path.out_key else {
         egress.report(Up::KeyWanted(peer));

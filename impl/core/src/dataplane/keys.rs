@@ -1,9 +1,17 @@
 //! Keys in use: what a thread needs to seal or open packets, made ready once.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::constants::MAX_SEQNO;
 use crate::crypto::packet::{Opener, PacketKey, Sealer};
+
+/// How far apart frames are kept: on a busy tunnel a copy a millisecond costs nothing.
+const KEEP_INTERVAL: Duration = Duration::from_millis(1);
+
+/// How long a kept frame may have been lost: the way to a near peer and our own reaction.
+const KEEP: Duration = Duration::from_millis(2);
 
 /// Number of a key within this process; replay windows belong to it, so that no window outlives
 /// its key.
@@ -17,6 +25,13 @@ pub struct KeyEpoch(pub u64);
 pub struct OutKey {
     sealer: Sealer,
     sent: AtomicU32,
+    kept: Mutex<Option<Kept>>,
+}
+
+/// A frame that was sealed a moment ago.
+struct Kept {
+    at: Instant,
+    frame: Vec<u8>,
 }
 
 impl OutKey {
@@ -26,7 +41,40 @@ impl OutKey {
         Self {
             sealer: Sealer::new(key),
             sent: AtomicU32::new(0),
+            kept: Mutex::new(None),
         }
+    }
+
+    /// Keeps a frame that is about to be sealed, for [`OutKey::take_kept`].
+    pub(super) fn keep(&self, frame: &[u8], now: Instant) {
+        // Whoever holds the lock keeps a frame of the same moment.
+        let Ok(mut kept) = self.kept.try_lock() else {
+            return;
+        };
+        match &mut *kept {
+            Some(last) if now.saturating_duration_since(last.at) < KEEP_INTERVAL => {}
+            Some(last) => {
+                last.at = now;
+                last.frame.clear();
+                last.frame.extend_from_slice(frame);
+            }
+            None => {
+                *kept = Some(Kept {
+                    at: now,
+                    frame: frame.to_vec(),
+                });
+            }
+        }
+    }
+
+    /// The frame that was sealed in the moment in which the peer gave the key up.
+    ///
+    /// A tincd looks at its clock after it has sent a packet, so that the answer to that packet
+    /// and the end of the key pass each other on the way: without this, each renewal of its
+    /// keys costs a packet.
+    pub(crate) fn take_kept(&self, now: Instant) -> Option<Vec<u8>> {
+        let kept = self.kept.try_lock().ok()?.take()?;
+        (now.saturating_duration_since(kept.at) < KEEP).then_some(kept.frame)
     }
 
     /// Appends the datagram for one frame to `out`; `false` if the key is spent, which a peer

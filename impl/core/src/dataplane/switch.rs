@@ -109,6 +109,9 @@ impl Switch {
         match too_big::judge(frame, path.mtu) {
             Verdict::Send => {
                 clamp_mss(frame, source, via, forwarding);
+                if let Some(key) = &path.out_key {
+                    key.keep(frame, now);
+                }
                 send(frame, owner, origin.tcp_bound(), forwarding, egress);
             }
             Verdict::Answer(sender) => {
@@ -173,13 +176,7 @@ fn next_stop(
 }
 
 /// Sends a frame to a node by UDP where that is proven to work, else by meta connections.
-fn send(
-    frame: &[u8],
-    to: NodeId,
-    tcp_bound: bool,
-    forwarding: &Forwarding,
-    egress: &mut Egress,
-) {
+fn send(frame: &[u8], to: NodeId, tcp_bound: bool, forwarding: &Forwarding, egress: &mut Egress) {
     let Some((mut via, mut path)) = next_stop(to, tcp_bound, forwarding) else {
         return;
     };
@@ -191,7 +188,8 @@ fn send(
             egress.report(Up::KeyWanted(via));
             break;
         };
-        let proven = !path.options.contains(Options::PMTU_DISCOVERY) || frame.len() <= usize::from(path.min_mtu);
+        let proven = !path.options.contains(Options::PMTU_DISCOVERY)
+            || frame.len() <= usize::from(path.min_mtu);
         if !proven && path.nexthop != via {
             // Sealed for the next hop instead, which routes the frame again.
             let Some((hop, hop_path)) = next_stop(path.nexthop, false, forwarding) else {
@@ -242,9 +240,12 @@ struct Budget {
 impl Budget {
     fn take(&mut self, now: Instant) -> bool {
         let refilled = *self.refilled.get_or_insert(now);
-        let earned = now.saturating_duration_since(refilled).as_millis() / ANSWER_INTERVAL.as_millis();
+        let earned =
+            now.saturating_duration_since(refilled).as_millis() / ANSWER_INTERVAL.as_millis();
         if earned > 0 {
-            self.spent = self.spent.saturating_sub(earned.try_into().unwrap_or(u32::MAX));
+            self.spent = self
+                .spent
+                .saturating_sub(earned.try_into().unwrap_or(u32::MAX));
             self.refilled = Some(now);
         }
         if self.spent >= ANSWER_BURST {

@@ -95,12 +95,7 @@ impl Node {
 
     /// Sends a frame by the meta connection to a neighbour, or drops it: the fuller the queue,
     /// the likelier (random early drop as in tinc 1.0, from half of `MaxOutputBufferSize` on).
-    pub(super) fn send_packet(
-        &mut self,
-        neighbour: NodeId,
-        frame: &[u8],
-        rng: &mut dyn CryptoRng,
-    ) {
+    pub(super) fn send_packet(&mut self, neighbour: NodeId, frame: &[u8], rng: &mut dyn CryptoRng) {
         let most = self.settings.max_output_buffer.max(1);
         let Some(conn) = self.peers.get(neighbour).and_then(|peer| peer.link) else {
             return;

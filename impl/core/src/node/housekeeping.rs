@@ -39,7 +39,10 @@ impl Node {
                 Verdict::Drop(how, why) => {
                     if let Some(link) = self.links.get(&conn) {
                         let peer = link.meta.peer_name().map_or("a stranger", NodeName::as_str);
-                        tracing::info!("closing the connection with {peer} ({}): {why}", link.address);
+                        tracing::info!(
+                            "closing the connection with {peer} ({}): {why}",
+                            link.address
+                        );
                     }
                     self.close(conn, how, now, rng);
                 }

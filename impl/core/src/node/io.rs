@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use crate::addr::{Endpoint, Port};
 use crate::crypto::algorithm::PacketSpec;
 use crate::crypto::rsa::{PrivateKey, PublicKey};
-use crate::dataplane::{Forwarding, Mode, Up, UdpPath};
+use crate::dataplane::{Forwarding, Mode, UdpPath, Up};
 use crate::name::NodeName;
 use crate::options::Options;
-use crate::subnet::Subnet;
+use crate::subnet::{Mac, Subnet};
 
 /// A meta connection, numbered by the shell and never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -161,6 +161,9 @@ pub enum Output {
     /// A neighbour appeared: tell it the addresses of our device by
     /// [`super::Node::announce`].
     Announce,
+    /// These stations of the VPN can no longer be reached: what the kernel knows of their
+    /// addresses no longer holds, and must be found out anew when they return.
+    StationsGone(Vec<Mac>),
     /// A new picture for the data plane.
     Publish(Arc<Forwarding>),
 }

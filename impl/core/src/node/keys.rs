@@ -128,7 +128,10 @@ impl Node {
                 peer.key_asked = None;
             }
             Err(error) => {
-                tracing::warn!("{} sent a packet key that cannot be used: {error}", answer.from);
+                tracing::warn!(
+                    "{} sent a packet key that cannot be used: {error}",
+                    answer.from
+                );
                 return;
             }
         }
@@ -160,25 +163,51 @@ impl Node {
         }
     }
 
-    pub(super) fn key_changed(&mut self, conn: ConnId, name: &NodeName, line: &[u8], now: Instant) {
+    pub(super) fn key_changed(
+        &mut self,
+        conn: ConnId,
+        name: &NodeName,
+        line: &[u8],
+        now: Instant,
+        rng: &mut dyn CryptoRng,
+    ) {
         if !self.past.is_new(line, now) {
             return;
         }
         let Some(id) = self.graph.find(name).filter(|id| *id != self.me()) else {
             return;
         };
-        if let Some(peer) = self.peers.get_mut(id) {
-            peer.out_key = None;
-            peer.key_asked = None;
-            self.picture_stale = true;
-        }
+        let Some(peer) = self.peers.get_mut(id) else {
+            return;
+        };
+        let void = peer.out_key.take();
+        peer.key_asked = None;
+        let nexthop = peer.path.as_ref().map(|path| path.nexthop);
+        self.picture_stale = true;
+        self.publish();
         self.flood(line, Some(conn));
+        let lost = void.and_then(|out| out.key.take_kept(now));
+        if let (Some(frame), Some(nexthop)) = (lost, nexthop) {
+            self.send_packet(nexthop, &frame, rng);
+        }
+    }
+
+    /// The sequence numbers of a key of ours run out. Packets sealed by it are still opened for
+    /// a while after the renewal and report it again.
+    pub(super) fn key_spent(&mut self, now: Instant, rng: &mut dyn CryptoRng) {
+        let renewed_lately = self
+            .keys_renewed
+            .is_some_and(|renewed| now.saturating_duration_since(renewed) < GRACE);
+        if !renewed_lately {
+            self.renew_keys(now, rng);
+        }
     }
 
     /// Gives everybody new keys; those in force are opened a little longer.
     pub(super) fn renew_keys(&mut self, now: Instant, rng: &mut dyn CryptoRng) {
         self.timers
             .set(Timer::KeyExpire, now + self.settings.key_expire);
+        self.keys_renewed = Some(now);
         for (_, peer) in self.peers.iter_mut() {
             for key in &mut peer.in_keys {
                 key.retired.get_or_insert(now);

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rand_core::CryptoRng;
 
@@ -13,6 +13,11 @@ use crate::meta::{Ack, Connection, Event, PeerTerms};
 use crate::name::NodeName;
 use crate::options::Options;
 use crate::wire::request::Request;
+
+/// How long a connection has to last to count as one that worked, so that the next dial after
+/// it does not wait as after a failure. Our own; short, yet longer than two nodes of one name
+/// take to throw each other out.
+const PROVEN_AFTER: Duration = Duration::from_secs(2);
 
 /// A meta connection and what belongs to it.
 pub(super) struct Link {
@@ -227,7 +232,10 @@ impl Node {
     fn replace_link(&mut self, node: NodeId, now: Instant, rng: &mut dyn CryptoRng) {
         let old = self.peers.get_mut(node).and_then(|peer| peer.link.take());
         let Some(old) = old else { return };
-        tracing::info!("{} connected a second time, the old connection ends", self.name_of(node));
+        tracing::info!(
+            "{} connected a second time, the old connection ends",
+            self.name_of(node)
+        );
         if let Some(link) = self.links.remove(&old) {
             self.outputs.push_back(Output::Close {
                 conn: old,
@@ -253,7 +261,10 @@ impl Node {
     ) {
         if let Some(link) = self.links.get(&conn) {
             let peer = link.meta.peer_name().map_or("a stranger", NodeName::as_str);
-            tracing::warn!("closing the connection with {peer} ({}): {error}", link.address);
+            tracing::warn!(
+                "closing the connection with {peer} ({}): {error}",
+                link.address
+            );
         }
         self.close(conn, Closing::Tarpit, now, rng);
     }
@@ -261,7 +272,10 @@ impl Node {
     pub(super) fn closed(&mut self, conn: ConnId, now: Instant, rng: &mut dyn CryptoRng) {
         if let Some(link) = self.links.get(&conn) {
             let peer = link.meta.peer_name().map_or("a stranger", NodeName::as_str);
-            tracing::info!("connection with {peer} ({}) closed by the other end", link.address);
+            tracing::info!(
+                "connection with {peer} ({}) closed by the other end",
+                link.address
+            );
         }
         self.close(conn, Closing::Now, now, rng);
     }
@@ -279,8 +293,7 @@ impl Node {
         };
         self.outputs.push_back(Output::Close { conn, how });
         let worked = link.active.as_ref().is_some_and(|active| {
-            active.proven
-                || now.saturating_duration_since(active.since) >= self.settings.ping_timeout
+            active.proven || now.saturating_duration_since(active.since) >= PROVEN_AFTER
         });
         if let Some(active) = &link.active {
             self.unlink(active.node, now, rng);
@@ -338,7 +351,11 @@ impl Node {
 
     /// Hands to the shell what a connection has to write.
     pub(super) fn flush(&mut self, conn: ConnId) {
-        if let Some(bytes) = self.links.get_mut(&conn).and_then(|link| link.meta.take_output()) {
+        if let Some(bytes) = self
+            .links
+            .get_mut(&conn)
+            .and_then(|link| link.meta.take_output())
+        {
             self.outputs.push_back(Output::Send { conn, bytes });
         }
     }

@@ -64,6 +64,7 @@ pub struct Node {
     /// Something the picture shows has changed.
     picture_stale: bool,
     keys_made: u64,
+    keys_renewed: Option<Instant>,
     closing: bool,
 }
 
@@ -99,6 +100,7 @@ impl Node {
             egress: Egress::default(),
             picture_stale: true,
             keys_made: 0,
+            keys_renewed: None,
             closing: false,
             settings,
         };
@@ -177,7 +179,7 @@ impl Node {
             Up::ProbeReply { peer, len } => self.probe_answered(peer, len, now),
             Up::Source { peer, path } => self.source_proven(peer, path),
             Up::TooBig { peer, len } => self.refused_as_too_big(peer, len, now),
-            Up::KeySpent(_) => self.renew_keys(now, rng),
+            Up::KeySpent(_) => self.key_spent(now, rng),
         }
     }
 

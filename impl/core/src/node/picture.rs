@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use super::{Node, Output};
 use super::peer::Peer;
+use super::{Node, Output};
 use crate::dataplane::{Forwarding, Owner, PeerPath};
 use crate::graph::{IdMap, NodeId};
 use crate::subnet::{Mac, SubnetAddr};
@@ -70,7 +70,11 @@ impl Node {
             min_mtu: peer.pmtu.min_mtu(),
             udp: peer.udp,
             out_key: peer.out_key.as_ref().map(|out| Arc::clone(&out.key)),
-            in_keys: peer.in_keys.iter().map(|key| Arc::clone(&key.key)).collect(),
+            in_keys: peer
+                .in_keys
+                .iter()
+                .map(|key| Arc::clone(&key.key))
+                .collect(),
             known_at,
         })
     }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use rand_core::CryptoRng;
 
 use super::{Node, Output, SealedDatagram, Timer};
-use crate::dataplane::{Up, UdpPath};
+use crate::dataplane::{UdpPath, Up};
 use crate::graph::NodeId;
 use crate::options::Options;
 use crate::tunnel::pmtu::{Effect, Pmtu};
@@ -60,7 +60,12 @@ impl Node {
         self.path_mtu_event(id, now, |pmtu| pmtu.on_too_big(len));
     }
 
-    fn path_mtu_event(&mut self, id: NodeId, now: Instant, event: impl FnOnce(&mut Pmtu) -> Effect) {
+    fn path_mtu_event(
+        &mut self,
+        id: NodeId,
+        now: Instant,
+        event: impl FnOnce(&mut Pmtu) -> Effect,
+    ) {
         let Some(peer) = self.peers.get_mut(id) else {
             return;
         };

@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use rand_core::CryptoRng;
 
-use super::{Node, Script, SocketFamily, Timer};
+use super::{Node, Output, Script, SocketFamily, Timer};
 use crate::addr::Endpoint;
 use crate::dataplane::UdpPath;
 use crate::graph::{NodeId, Path};
-use crate::subnet::Subnet;
+use crate::subnet::{Subnet, SubnetAddr};
 
 impl Node {
     /// Searches the graph anew and acts on every node whose reachability changed, in the order
@@ -69,6 +69,11 @@ impl Node {
             peer.in_keys.clear();
             peer.udp = None;
             peer.path = None;
+            let macs = peer.subnets.iter().filter_map(|subnet| match subnet.addr {
+                SubnetAddr::Mac(mac) => Some(mac),
+                SubnetAddr::V4 { .. } | SubnetAddr::V6 { .. } => None,
+            });
+            self.outputs.push_back(Output::StationsGone(macs.collect()));
         }
         self.reachability_scripts(id, false, endpoint);
     }

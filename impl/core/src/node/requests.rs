@@ -31,7 +31,9 @@ impl Node {
             }
             Request::AddEdge(edge) => self.add_edge(conn, edge, line, now, rng),
             Request::DelEdge { from, to, .. } => self.del_edge(conn, &from, &to, line, now, rng),
-            Request::KeyChanged { node, .. } => self.key_changed(conn, &node, line, now),
+            Request::KeyChanged { node, .. } => {
+                self.key_changed(conn, &node, line, now, rng);
+            }
             Request::ReqKey { from, to } => self.key_requested(&from, &to, line, now, rng),
             Request::AnsKey(answer) => self.key_answered(&answer, line, now, rng),
             // The connection lets no others through once it is active.
