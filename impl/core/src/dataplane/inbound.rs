@@ -158,12 +158,12 @@ impl Inbound {
         forwarding: &Forwarding,
     ) -> bool {
         if !self.windows.contains_key(&epoch) {
-            // A new key of this peer: windows of keys that are no longer accepted go.
+            // Windows of keys that are no longer accepted go, whoever's they are: a peer can
+            // make up nodes and take them back again.
             self.windows.retain(|known, window| {
-                window.peer != peer
-                    || forwarding
-                        .peer(peer)
-                        .is_some_and(|path| path.in_keys.iter().any(|key| key.epoch == *known))
+                forwarding
+                    .peer(window.peer)
+                    .is_some_and(|path| path.in_keys.iter().any(|key| key.epoch == *known))
             });
         }
         self.windows
@@ -206,4 +206,54 @@ fn answer(frame: &mut [u8], peer: NodeId, path: &PeerPath, from: UdpPath, egress
         return;
     };
     egress.push_datagram(peer, from, frame_len(frame), |out| key.seal(frame, out));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rand::SeedableRng as _;
+    use rand::rngs::StdRng;
+
+    use super::super::{InKey, Mode};
+    use super::*;
+    use crate::crypto::algorithm::PacketSpec;
+    use crate::crypto::packet::{PacketKey, Sealer};
+    use crate::graph::Graph;
+    use crate::options::Options;
+
+    #[test]
+    fn no_replay_window_outlives_its_key() {
+        let mut rng = StdRng::seed_from_u64(1);
+        let mut graph = Graph::new("me".parse().unwrap());
+        let (now, from) = (Instant::now(), ([192, 0, 2, 1], 655).into());
+        let from = UdpPath {
+            address: from,
+            socket: 0,
+        };
+        let mut inbound = Inbound::default();
+        for epoch in 0..20 {
+            // Another node each time: the one before is forgotten.
+            let peer = graph.intern(&format!("node{epoch}").parse().unwrap());
+            let key = PacketKey::generate(PacketSpec::default(), &mut rng);
+            let mut forwarding = Forwarding::alone(graph.me(), Mode::Switch);
+            let path = PeerPath {
+                via: peer,
+                nexthop: peer,
+                options: Options::NONE,
+                mtu: 1518,
+                min_mtu: 0,
+                udp: None,
+                out_key: None,
+                in_keys: vec![Arc::new(InKey::new(&key, KeyEpoch(epoch)))],
+                known_at: vec![from.address.ip()],
+            };
+            forwarding.peers.insert(peer, Arc::new(path));
+            let mut datagram = Vec::new();
+            Sealer::new(&key).seal(1, &[1; 64], &mut datagram);
+            let mut egress = Egress::default();
+            inbound.open(&mut datagram, from, &forwarding, now, &mut egress);
+            assert_eq!(inbound.windows.len(), 1);
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use super::{Graph, IdMap, NodeId};
+use crate::addr::Endpoint;
 use crate::options::Options;
 
 /// How a reachable node is reached.
@@ -18,6 +19,8 @@ pub struct Path {
     pub indirect: bool,
     /// Options of the last edge of the path.
     pub options: Options,
+    /// Where the last edge of the path sees the node; `None` for ourselves.
+    pub endpoint: Option<Endpoint>,
     /// Address of the node by the first edge found that tells a numeric one.
     pub address: Option<SocketAddr>,
 }
@@ -42,6 +45,7 @@ impl Graph {
                 via: self.me(),
                 indirect: false,
                 options: Options::default(),
+                endpoint: None,
                 address: None,
             },
         );
@@ -74,6 +78,7 @@ impl Graph {
                         via: if indirect { origin.via } else { to },
                         indirect,
                         options: edge.options,
+                        endpoint: Some(edge.endpoint.clone()),
                         address,
                     },
                 );
@@ -100,17 +105,18 @@ mod tests {
         pair(&mut graph, "m", "b", 1, Options::default());
         pair(&mut graph, "b", "a", 1, Options::default());
         let paths = graph.shortest_paths();
-        assert_eq!(
-            paths.get(id(&graph, "a")).unwrap().nexthop,
-            id(&graph, "a")
-        );
+        assert_eq!(paths.get(id(&graph, "a")).unwrap().nexthop, id(&graph, "a"));
     }
 
     #[test]
     fn an_edge_known_in_one_direction_only_reaches_nobody() {
         let mut graph = Graph::new(name("m"));
         let a = graph.intern(&name("a"));
-        graph.set_edge(graph.me(), a, super::super::tests::edge(1, Options::default()));
+        graph.set_edge(
+            graph.me(),
+            a,
+            super::super::tests::edge(1, Options::default()),
+        );
         assert!(graph.shortest_paths().get(a).is_none());
     }
 

@@ -35,6 +35,7 @@ impl Node {
             tcp_bound: !active.options.contains(Options::TCP_ONLY),
         };
         // Earlier requests of the same connection may have changed the picture.
+        self.settle(now, rng);
         self.publish();
         let picture = self.forwarding();
         let for_device =

@@ -50,19 +50,13 @@ impl Node {
         }
     }
 
-    fn verdict(&mut self, conn: ConnId, now: Instant) -> Verdict {
+    fn verdict(&self, conn: ConnId, now: Instant) -> Verdict {
         let (interval, timeout) = (self.settings.ping_interval, self.settings.ping_timeout);
-        let Some(link) = self.links.get_mut(&conn) else {
+        let Some(link) = self.links.get(&conn) else {
             return Verdict::Fine;
         };
-        if link.backlog.bytes() == 0 {
-            link.congested = None;
-        } else {
-            let since = *link.congested.get_or_insert(now);
-            let stuck = now.saturating_duration_since(since) >= timeout;
-            if stuck || link.backlog.bytes() > limits::BACKLOG {
-                return Verdict::Drop(Closing::Now, "it does not read what we send");
-            }
+        if link.backlog.bytes() > limits::BACKLOG {
+            return Verdict::Drop(Closing::Now, "it does not read what we send");
         }
         let idle = now.saturating_duration_since(link.last_ping);
         match (&link.active, link.ping_unanswered) {
@@ -181,6 +175,7 @@ impl Node {
                 Some(peer) => std::mem::take(&mut peer.subnets),
                 None => continue,
             };
+            self.subnets_heard = self.subnets_heard.saturating_sub(subnets.len());
             for subnet in subnets {
                 self.withdraw_subnet(*id, subnet, rng);
             }

@@ -19,7 +19,8 @@ use crate::subnet::{Mac, Subnet};
 pub struct ConnId(pub u64);
 
 /// Bytes that wait to be written to a meta connection: the shell counts them, the core looks
-/// before it adds packets.
+/// before it adds packets. A peer that takes none of them for a while is the shell's to notice,
+/// which sees every write.
 #[derive(Debug, Default)]
 pub struct Backlog(AtomicUsize);
 

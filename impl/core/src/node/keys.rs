@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rand_core::CryptoRng;
+use zeroize::Zeroizing;
 
 use super::peer::{ReceiveKey, SendKey};
 use super::{ConnId, Node, Timer};
 use crate::addr::Endpoint;
+use crate::constants::MAX_LINE;
 use crate::crypto::packet::PacketKey;
 use crate::dataplane::{InKey, KeyEpoch, OutKey};
 use crate::graph::NodeId;
@@ -154,10 +156,7 @@ impl Node {
         let seen_at = self.peers.get(from).and_then(|peer| peer.udp);
         match (answer.endpoint.is_none(), seen_at, proven(to)) {
             (true, Some(udp), Some(_)) => {
-                let Endpoint { host, port } = udp.address.into();
-                let mut line = line.to_vec();
-                line.extend_from_slice(format!(" {host} {port}").as_bytes());
-                self.send_line(conn, &line);
+                self.send_line(conn, &with_address(line, &udp.address.into()));
             }
             _ => self.send_line(conn, line),
         }
@@ -237,6 +236,30 @@ impl Node {
                     .is_none_or(|retired| now.saturating_duration_since(retired) < GRACE)
             });
             self.picture_stale |= peer.in_keys.len() != before;
+        }
+    }
+}
+
+/// An ANS_KEY with an address behind it, or as it is if the receiver would close the connection
+/// for a line so long.
+fn with_address(line: &[u8], Endpoint { host, port }: &Endpoint) -> Zeroizing<Vec<u8>> {
+    let address = format!(" {host} {port}");
+    let fits = line.len() + address.len() < MAX_LINE;
+    let address = if fits { address.as_bytes() } else { b"" };
+    Zeroizing::new([line, address].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relay_never_makes_a_line_longer_than_the_next_node_takes() {
+        let endpoint = Endpoint::parse("192.0.2.1", "655").unwrap();
+        let told = with_address(b"16 a b 00 0 0 0 0", &endpoint);
+        assert_eq!(told.as_slice(), b"16 a b 00 0 0 0 0 192.0.2.1 655");
+        for len in MAX_LINE - 20..MAX_LINE {
+            assert!(with_address(&vec![b'x'; len], &endpoint).len() < MAX_LINE);
         }
     }
 }

@@ -3,11 +3,14 @@
 /// Nodes known at once.
 pub(super) const NODES: usize = 16_384;
 
-/// Edges that leave one node.
-pub(super) const EDGES: usize = 16_384;
+/// Edges known at once, a search of which takes some milliseconds.
+pub(super) const EDGES: usize = 65_536;
 
 /// Subnets of one node: the MAC addresses of a large bridged network.
 pub(super) const SUBNETS: usize = 4096;
+
+/// Subnets of all other nodes together.
+pub(super) const SUBNETS_IN_ALL: usize = 65_536;
 
 /// Bytes that wait on one meta connection before the peer is taken for dead. A mesh of a
 /// thousand nodes tells its whole state in less than a fifth of it.

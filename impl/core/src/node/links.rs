@@ -32,8 +32,6 @@ pub(super) struct Link {
     /// When it was made, later when the last PING was sent.
     pub(super) last_ping: Instant,
     pub(super) ping_unanswered: bool,
-    /// Since when something has been waiting to be written without a pause.
-    pub(super) congested: Option<Instant>,
 }
 
 /// A connection whose handshake is over.
@@ -103,7 +101,6 @@ impl Node {
             active: None,
             last_ping: now,
             ping_unanswered: false,
-            congested: None,
         };
         self.links.insert(conn, link);
     }

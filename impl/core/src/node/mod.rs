@@ -48,6 +48,8 @@ pub struct Node {
     graph: Graph,
     /// By node, ourselves included.
     peers: IdMap<Peer>,
+    /// How many subnets others own.
+    subnets_heard: usize,
     links: BTreeMap<ConnId, Link>,
     outgoing: BTreeMap<NodeName, Outgoing>,
     past: PastLines,
@@ -61,6 +63,8 @@ pub struct Node {
     outbound: Outbound,
     egress: Egress,
     picture: Arc<Forwarding>,
+    /// Edges were added since the graph was searched last.
+    graph_stale: bool,
     /// Something the picture shows has changed.
     picture_stale: bool,
     keys_made: u64,
@@ -88,6 +92,7 @@ impl Node {
             identity: Arc::new(identity),
             peers: IdMap::default(),
             graph,
+            subnets_heard: 0,
             links: BTreeMap::new(),
             outgoing: BTreeMap::new(),
             past: PastLines::default(),
@@ -98,6 +103,7 @@ impl Node {
             outputs: VecDeque::new(),
             outbound: Outbound::default(),
             egress: Egress::default(),
+            graph_stale: false,
             picture_stale: true,
             keys_made: 0,
             keys_renewed: None,
@@ -147,6 +153,7 @@ impl Node {
             Input::Order(order) => self.ordered(order, now, rng),
             Input::Timer => self.timers_due(now, rng),
         }
+        self.settle(now, rng);
         self.publish();
     }
 

@@ -19,7 +19,13 @@ impl Node {
             .peers
             .get(id)
             .and_then(|peer| peer.path.as_ref())
-            .is_some_and(|path| path.options.contains(Options::PMTU_DISCOVERY));
+            .map(|path| path.options)
+            .filter(|theirs| {
+                !theirs
+                    .with(self.settings.options)
+                    .contains(Options::TCP_ONLY)
+            })
+            .is_some_and(|theirs| theirs.contains(Options::PMTU_DISCOVERY));
         if wanted && !self.timers.is_set(&Timer::Probe(id)) {
             self.probe(id, now, rng);
         }

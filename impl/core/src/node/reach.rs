@@ -11,9 +11,18 @@ use crate::graph::{NodeId, Path};
 use crate::subnet::{Subnet, SubnetAddr};
 
 impl Node {
+    /// Searches the graph if edges were added. A new neighbour tells all its edges at once; one
+    /// search for all of them is enough, as long as nobody asks who is reachable in between.
+    pub(super) fn settle(&mut self, now: Instant, rng: &mut dyn CryptoRng) {
+        if self.graph_stale {
+            self.run_graph(now, rng);
+        }
+    }
+
     /// Searches the graph anew and acts on every node whose reachability changed, in the order
     /// of the names: scripts, keys, path MTU.
     pub(super) fn run_graph(&mut self, now: Instant, rng: &mut dyn CryptoRng) {
+        self.graph_stale = false;
         self.picture_stale = true;
         let paths = self.graph.shortest_paths();
         let nodes: Vec<_> = self.graph.nodes().map(|(_, id)| id).collect();
@@ -98,18 +107,14 @@ impl Node {
         Some(UdpPath { address, socket })
     }
 
-    /// Where a node is, for scripts and log lines: its UDP address, else what its best edge
-    /// says, numeric or not.
+    /// Where a node is, for scripts and log lines: its UDP address, else what the last edge of
+    /// its path says, numeric or not.
     fn endpoint_of(&self, id: NodeId) -> Option<Endpoint> {
         let peer = self.peers.get(id)?;
-        if let Some(udp) = peer.udp {
-            return Some(udp.address.into());
+        match peer.udp {
+            Some(udp) => Some(udp.address.into()),
+            None => peer.path.as_ref()?.endpoint.clone(),
         }
-        self.graph
-            .edges_by_weight()
-            .into_iter()
-            .find(|(_, to, _)| *to == id)
-            .map(|(_, _, edge)| edge.endpoint.clone())
     }
 
     fn reachability_scripts(&mut self, id: NodeId, up: bool, endpoint: Option<Endpoint>) {

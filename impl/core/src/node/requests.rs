@@ -20,6 +20,9 @@ impl Node {
         now: Instant,
         rng: &mut dyn CryptoRng,
     ) {
+        if needs_paths(&request) {
+            self.settle(now, rng);
+        }
         match request {
             Request::Ping => self.send(conn, &Request::Pong),
             Request::Pong => self.pong(conn),
@@ -69,10 +72,12 @@ impl Node {
             self.send(conn, &del_subnet(owner, subnet, rng));
             return;
         }
-        if peer.subnets.len() >= limits::SUBNETS {
-            tracing::warn!(node = %owner, limit = limits::SUBNETS, "too many subnets, one is ignored");
+        let full = self.subnets_heard >= limits::SUBNETS_IN_ALL;
+        if full || peer.subnets.len() >= limits::SUBNETS {
+            tracing::warn!(node = %owner, "too many subnets, one is ignored");
             return;
         }
+        self.subnets_heard += 1;
         peer.subnets.insert(subnet);
         self.picture_stale = true;
         self.subnet_script(id, subnet, true);
@@ -111,6 +116,7 @@ impl Node {
             return;
         }
         peer.subnets.remove(&subnet);
+        self.subnets_heard = self.subnets_heard.saturating_sub(1);
         self.picture_stale = true;
         self.flood(line, Some(conn));
         self.subnet_script(id, subnet, false);
@@ -156,13 +162,13 @@ impl Node {
             }
             return;
         }
-        if known.is_none() && self.graph.edges_from(from).count() >= limits::EDGES {
+        if known.is_none() && self.graph.edge_count() >= limits::EDGES {
             tracing::warn!(node = %heard.from, limit = limits::EDGES, "too many edges, one is ignored");
             return;
         }
         self.graph.set_edge(from, to, edge);
+        self.graph_stale = true;
         self.flood(line, Some(conn));
-        self.run_graph(now, rng);
     }
 
     fn del_edge(
@@ -281,6 +287,18 @@ impl Node {
             rng,
         ))
     }
+}
+
+/// Whether acting on a request asks who is reachable. Subnets do not: whoever becomes reachable
+/// later brings all its subnets up then.
+fn needs_paths(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::DelEdge { .. }
+            | Request::KeyChanged { .. }
+            | Request::ReqKey { .. }
+            | Request::AnsKey(_)
+    )
 }
 
 fn add_subnet(owner: &NodeName, subnet: Subnet, rng: &mut dyn CryptoRng) -> Request {
