@@ -234,3 +234,14 @@ fn what_a_neighbour_can_make_us_remember_is_bounded() {
     siege.say(&["11 2 n0 2:0:0:0:0:0#0", "10 3 n19 2:0:0:0:99:99#0"]);
     assert_eq!(siege.subnets_known(), 65_536);
 }
+
+#[test]
+fn keys_given_up_again_and_again_cost_no_picture_each() {
+    let mut siege = Siege::new(Options(0xc));
+    let lines: Vec<_> = (0..500)
+        .map(|nonce| format!("14 {nonce:x} mallory"))
+        .collect();
+    siege.say(&lines);
+    let picture = |output: &&Output| matches!(output, Output::Publish(_));
+    assert!(siege.outputs.iter().filter(picture).count() <= 1);
+}

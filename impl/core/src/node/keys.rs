@@ -182,7 +182,8 @@ impl Node {
         let void = peer.out_key.take();
         peer.key_asked = None;
         let nexthop = peer.path.as_ref().map(|path| path.nexthop);
-        self.picture_stale = true;
+        // Drawn at once for the frame below, but not for keys that there are none of.
+        self.picture_stale |= void.is_some();
         self.publish();
         self.flood(line, Some(conn));
         let lost = void.and_then(|out| out.key.take_kept(now));
