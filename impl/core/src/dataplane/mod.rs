@@ -2,7 +2,7 @@
 //!
 //! Nothing here decides anything about the mesh. A thread owns one [`Outbound`] or one
 //! [`Inbound`], reads the immutable [`Forwarding`] that the control side published last, and
-//! reports what only the control side may judge as [`Up`]. No lock is taken and nothing is
+//! reports what only the control side may judge as [`Up`]. No lock is waited for and nothing is
 //! allocated for a packet that goes by UDP.
 
 mod egress;
