@@ -31,8 +31,8 @@ const ALL: u32 = 5;
 pub(crate) const LIST: &str = "v6router::list";
 /// Lines that one place of the program may write at once, and how soon it may write one more;
 /// ours. Strangers can cause lines, and must not fill the disk.
-const BURST: u32 = 200;
-const REFILL: Duration = Duration::from_millis(500);
+const BURST: u32 = 100;
+const REFILL: Duration = Duration::from_secs(1);
 
 /// The log of the process: where lines go and how many.
 pub(crate) struct Log {

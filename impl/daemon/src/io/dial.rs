@@ -1,6 +1,5 @@
 //! Making a TCP connection to a node: its addresses in order, names looked up on the way.
 
-use std::collections::HashSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -35,26 +34,26 @@ pub(crate) struct Dialled {
     pub(crate) peer: SocketAddr,
 }
 
-/// Tries the addresses of `node` in order. Those in `doubtful` come last: something answered
-/// there lately that was not the node, such as a captive portal.
+/// Tries the addresses of `node` in order. Those in `doubtful` come last, in their order there:
+/// something answered lately that did not prove to be the node, such as a captive portal.
 pub(crate) async fn dial(
     node: &NodeName,
     addresses: &[Address],
-    doubtful: &HashSet<SocketAddr>,
+    doubtful: &[SocketAddr],
     setup: &DialSetup,
 ) -> Option<Dialled> {
-    let mut second_choice = Vec::new();
+    let mut found_doubtful = Vec::new();
     for address in addresses {
         for peer in look_up(node, address, setup.family).await {
             if doubtful.contains(&peer) {
-                second_choice.push(peer);
+                found_doubtful.push(peer);
             } else if let Some(dialled) = attempt(node, peer, setup).await {
                 return Some(dialled);
             }
         }
     }
-    for peer in second_choice {
-        if let Some(dialled) = attempt(node, peer, setup).await {
+    for peer in doubtful.iter().filter(|peer| found_doubtful.contains(peer)) {
+        if let Some(dialled) = attempt(node, *peer, setup).await {
             return Some(dialled);
         }
     }
@@ -151,8 +150,7 @@ mod tests {
 
     async fn dialled(addresses: &[Address], doubtful: &[SocketAddr]) -> Option<SocketAddr> {
         let node = "node_one".parse().unwrap();
-        let doubtful = doubtful.iter().copied().collect();
-        dial(&node, addresses, &doubtful, &setup())
+        dial(&node, addresses, doubtful, &setup())
             .await
             .map(|dialled| dialled.peer)
     }
@@ -169,6 +167,7 @@ mod tests {
         let all = [address(closed), address(one), address(two)];
         assert_eq!(dialled(&all, &[]).await, Some(one));
         assert_eq!(dialled(&all, &[one]).await, Some(two));
+        assert_eq!(dialled(&all, &[two, one]).await, Some(two));
         assert_eq!(dialled(&all[..2], &[one]).await, Some(one));
         assert_eq!(dialled(&all[..1], &[]).await, None);
     }

@@ -107,10 +107,12 @@ impl Daemon {
         };
         let started = Instant::now();
         let setup = self.dialling.setup.clone();
-        let doubtful = self.dialling.doubtful.remove(&node).unwrap_or_default();
-        self.dialling
+        let doubtful = self
+            .dialling
             .doubtful
-            .insert(node.clone(), doubtful.clone());
+            .get(&node)
+            .cloned()
+            .unwrap_or_default();
         let results = self.dialling.results.clone();
         let name = node.clone();
         let attempt = tokio::spawn(async move {

@@ -1,6 +1,6 @@
 //! Meta connections: who may open one, and what is remembered of each.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -32,8 +32,8 @@ pub(super) struct Stream {
 pub(super) struct Dialling {
     pub(super) setup: DialSetup,
     pub(super) attempts: HashMap<NodeName, JoinHandle<()>>,
-    /// Where something answered and did not prove to be the node.
-    pub(super) doubtful: HashMap<NodeName, HashSet<SocketAddr>>,
+    /// Where something answered that has not proven to be the node, the latest last.
+    pub(super) doubtful: HashMap<NodeName, Vec<SocketAddr>>,
     pub(super) results: mpsc::Sender<DialResult>,
 }
 
@@ -86,11 +86,9 @@ impl Daemon {
         };
         let (conn, backlog) = self.open(stream, Instant::now(), Some(node.clone()), Some(peer));
         // Until it has lasted, it may be anything.
-        self.dialling
-            .doubtful
-            .entry(node.clone())
-            .or_default()
-            .insert(peer);
+        let doubtful = self.dialling.doubtful.entry(node.clone()).or_default();
+        doubtful.retain(|address| *address != peer);
+        doubtful.push(peer);
         self.feed(Input::Connected {
             conn,
             node,
@@ -131,9 +129,10 @@ impl Daemon {
         let stream = self.streams.remove(&conn)?;
         // The core ends what proves nothing in time: this address is the node's.
         if stream.began.elapsed() > self.proof_time()
-            && let (Some(node), Some(_)) = (&stream.node, stream.dialled)
+            && let (Some(node), Some(address)) = (&stream.node, stream.dialled)
+            && let Some(doubtful) = self.dialling.doubtful.get_mut(node)
         {
-            self.dialling.doubtful.remove(node);
+            doubtful.retain(|other| *other != address);
         }
         Some(stream)
     }
