@@ -79,6 +79,7 @@ fn nearest(key: &str) -> Option<&'static str> {
 /// Edit distance: insertions, deletions and replacements.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
+    // One more cell than `b` has letters, so every index below exists.
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, from) in a.chars().enumerate() {
         let mut left = i + 1;

@@ -16,6 +16,7 @@ pub(super) struct Block<'t> {
 /// All blocks of a text, in order.
 pub(super) fn blocks(text: &str) -> Vec<Block<'_>> {
     let mut found = Vec::new();
+    // Offsets below are ends of lines of `text`, so slicing at them is sound.
     let mut open: Option<(usize, usize, &str)> = None;
     let mut offset = 0;
     for (index, line) in text.split_inclusive('\n').enumerate() {

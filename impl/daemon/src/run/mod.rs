@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tracing::{error, info, warn};
-use v6router_core::crypto::rsa::PrivateKey;
+use v6router_core::crypto::rsa::{PrivateKey, PublicKey};
 
 use crate::cli::{Invocation, unreadable};
 use crate::config::{ConfigSet, ServerConfig, describe};
@@ -113,6 +113,15 @@ fn serve(invocation: Invocation, log: Log, set: ConfigSet) -> anyhow::Result<()>
             config.private_key.display()
         );
     }
+    let own_host_file = layout.host(&config.name);
+    if keys::read_public(&own_host_file).is_ok_and(|key| !is_same(&key, private_key.key.public())) {
+        warn!(
+            "{} has another public key than belongs to {}: peers who copied it will refuse us; \
+             distribute the file that -K wrote",
+            own_host_file.display(),
+            config.private_key.display()
+        );
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         // Threads for name resolution only.
@@ -123,6 +132,10 @@ fn serve(invocation: Invocation, log: Log, set: ConfigSet) -> anyhow::Result<()>
     // A name that is still being looked up must not delay the end.
     runtime.shutdown_background();
     outcome
+}
+
+fn is_same(one: &PublicKey, other: &PublicKey) -> bool {
+    matches!((one.to_pem(), other.to_pem()), (Ok(one), Ok(other)) if one == other)
 }
 
 /// The life of the daemon within its event loop.
