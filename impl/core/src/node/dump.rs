@@ -56,12 +56,18 @@ impl Node {
         }
         lines.push("End of edges.".to_owned());
         lines.push("Subnet list:".to_owned());
-        for (name, id) in self.graph.nodes() {
-            let subnets = self.peers.get(id).map(|peer| &peer.subnets);
-            for subnet in subnets.into_iter().flatten() {
-                lines.push(format!(" {subnet} owner {name}"));
-            }
-        }
+        let mut subnets: Vec<_> = self
+            .graph
+            .nodes()
+            .filter_map(|(name, id)| Some((name, self.peers.get(id)?)))
+            .flat_map(|(name, peer)| peer.subnets.iter().map(move |subnet| (subnet, name)))
+            .collect();
+        subnets.sort_unstable();
+        lines.extend(
+            subnets
+                .into_iter()
+                .map(|(subnet, name)| format!(" {subnet} owner {name}")),
+        );
         lines.push("End of subnet list.".to_owned());
         lines
     }
@@ -83,11 +89,15 @@ impl Node {
             .map_or((0, 0, 0, 0), |out| out.spec.numbers());
         let name_or_dash = |hop: Option<NodeId>| hop.map_or("-", |hop| self.name_of(hop));
         let path = peer.path.as_ref();
+        let options = if id == self.me() {
+            self.settings.options
+        } else {
+            path.map(|path| path.options).unwrap_or_default()
+        };
         let _ = write!(
             line,
             " cipher {cipher} digest {digest} maclength {mac_length} compression {compression} \
-             options {:x} status {:04x} nexthop {} via {} pmtu {} (min {} max {})",
-            path.map(|path| path.options).unwrap_or_default(),
+             options {options:x} status {:04x} nexthop {} via {} pmtu {} (min {} max {})",
             status(peer),
             name_or_dash(path.map(|path| path.nexthop)),
             name_or_dash(path.map(|path| path.via)),
