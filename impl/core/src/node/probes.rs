@@ -96,10 +96,10 @@ impl Node {
         let place = place.as_deref().unwrap_or("address unknown");
         let name = self.name_of(id);
         match (before, now) {
-            ((_, 0), (_, proven)) => {
+            ((_, 0), (_, proven)) if proven != 0 => {
                 tracing::info!("UDP path to {name} ({place}) works, at least {proven} bytes");
             }
-            (_, (_, 0)) => {
+            ((_, proven), (_, 0)) if proven != 0 => {
                 tracing::info!("UDP path to {name} ({place}) is silent, packets go by TCP");
             }
             ((old, _), (mtu, proven)) if mtu != old => {
