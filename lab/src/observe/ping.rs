@@ -84,7 +84,7 @@ impl PingReport {
 /// # Errors
 /// When the node offers no raw socket. That nothing answers is not an error but a finding.
 pub async fn ping(node: &Node, target: IpAddr, how: &Ping) -> Result<PingReport> {
-    run(node, target, how, false).await
+    run(node, target, how, None).await
 }
 
 /// Pings until the first reply, for at most `within`; the report's `first_reply` says when that was.
@@ -92,43 +92,48 @@ pub async fn ping(node: &Node, target: IpAddr, how: &Ping) -> Result<PingReport>
 /// # Errors
 /// As [`ping`].
 pub async fn reach(node: &Node, target: IpAddr, within: Duration) -> Result<PingReport> {
-    let knocks = within.as_millis() / KNOCK.as_millis();
     let how = Ping {
-        count: u16::try_from(knocks).unwrap_or(u16::MAX).max(1),
+        count: u16::MAX,
         interval: KNOCK,
-        patience: KNOCK,
         ..Ping::default()
     };
-    run(node, target, &how, true).await
+    run(node, target, &how, Some(Instant::now() + within)).await
 }
 
-async fn run(node: &Node, target: IpAddr, how: &Ping, first_only: bool) -> Result<PingReport> {
+/// With `first_until`, ends with the first reply, or then.
+async fn run(
+    node: &Node,
+    target: IpAddr,
+    how: &Ping,
+    first_until: Option<Instant>,
+) -> Result<PingReport> {
     let mut socket = EchoSocket::open(node, target).await?;
     let mut report = PingReport::default();
-    let mut sent_at = Vec::with_capacity(how.count.into());
+    let mut sent_at = Vec::new();
     let mut pace = interval(how.interval);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut end = None;
     loop {
-        let complete = report.round_trips.len() >= usize::from(how.count);
-        if complete || (first_only && report.first_reply.is_some()) {
+        let replies = report.round_trips.len();
+        if replies >= usize::from(how.count) || (first_until.is_some() && replies > 0) {
             return Ok(report);
         }
+        let more = report.sent < how.count;
+        let patience = sent_at
+            .last()
+            .map_or_else(Instant::now, |last| *last + how.patience);
+        let end = first_until.unwrap_or(patience);
         tokio::select! {
-            _ = pace.tick(), if report.sent < how.count => {
+            _ = pace.tick(), if more => {
                 sent_at.push(Instant::now());
                 let sent = socket.send(report.sent, &how.payload).await;
                 report.refused = sent.err().map(|error| error.kind()).or(report.refused);
                 report.sent += 1;
-                end = Some(Instant::now() + how.patience);
             }
             answer = socket.receive() => {
                 let (from, answer) = answer?;
                 report.heard(from, answer, &sent_at);
             }
-            () = sleep_until(end.unwrap_or_else(Instant::now)), if report.sent >= how.count => {
-                return Ok(report);
-            }
+            () = sleep_until(end), if first_until.is_some() || !more => return Ok(report),
         }
     }
 }
