@@ -19,14 +19,7 @@ const READY_LIMIT: Duration = Duration::from_secs(5);
 /// Only a run with both daemons has both programs, so such scenarios are tagged `@mixed`.
 #[given(expr = "the daemon on {word} is to be {word}")]
 fn cast(world: &mut World, node: String, product: String) -> Outcome {
-    let products = [Product::V6router, Product::Tincd];
-    let Some(product) = products
-        .into_iter()
-        .find(|known| known.to_string() == product)
-    else {
-        fail!("there is no daemon {product:?}, only v6router and tincd");
-    };
-    world.cast.insert(node, product);
+    world.cast.insert(node, named(&product)?);
     Ok(())
 }
 
@@ -66,6 +59,17 @@ async fn stop(world: &mut World, node: String) -> Outcome {
     Ok(())
 }
 
+/// In the same directory, without a word changed in it.
+#[when(expr = "the daemon on {word} is replaced by {word}")]
+async fn replace(world: &mut World, node: String, product: String) -> Outcome {
+    let product = named(&product)?;
+    stop(world, node.clone()).await?;
+    let program = world.stage()?.setting.programs.path(product)?;
+    world.node(&node)?.install(program, "tincd").await?;
+    world.cast.insert(node.clone(), product);
+    start_one(world, node).await
+}
+
 #[when(expr = "the daemon on {word} is killed")]
 async fn kill(world: &mut World, node: String) -> Outcome {
     Ok(world.daemon(&node)?.kill().await?)
@@ -76,6 +80,16 @@ async fn says(world: &mut World, node: String, wanted: String, limit: f64) -> Ou
     Ok(world.daemon(&node)?.says(&wanted, seconds(limit)?).await?)
 }
 
+#[then(expr = "the daemon on {word} has said {string} {int} times")]
+async fn has_said(world: &mut World, node: String, wanted: String, times: usize) -> Outcome {
+    let words = world.daemon(&node)?.words().await?;
+    let said = words.matches(&wanted).count();
+    if said != times {
+        fail!("it said so {said} times");
+    }
+    Ok(())
+}
+
 #[then(expr = "the daemon on {word} ends with exit code {int} within {float} s")]
 async fn ends(world: &mut World, node: String, code: i32, limit: f64) -> Outcome {
     let status = world.daemon(&node)?.ends(seconds(limit)?).await?;
@@ -83,6 +97,17 @@ async fn ends(world: &mut World, node: String, code: i32, limit: f64) -> Outcome
         fail!("it ended with {status}");
     }
     Ok(())
+}
+
+fn named(product: &str) -> Outcome<Product> {
+    let products = [Product::V6router, Product::Tincd];
+    let found = products
+        .into_iter()
+        .find(|known| known.to_string() == product);
+    let Some(found) = found else {
+        fail!("there is no daemon {product:?}, only v6router and tincd");
+    };
+    Ok(found)
 }
 
 async fn start(world: &World, name: &str) -> anyhow::Result<Daemon> {
