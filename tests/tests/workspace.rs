@@ -2,11 +2,12 @@
 //! is true on one machine only.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use v6lab::model::Scenario;
 use v6lab::plan::Plan;
 use v6lab::run::Suite;
+use v6tests::tree::{root, texts};
 
 /// No file longer than this: split it at a noun.
 const LONGEST: usize = 500;
@@ -16,37 +17,6 @@ const WRITTEN: [&str; 6] = ["rs", "toml", "feature", "md", "nft", "sh"];
 
 /// Where systems keep people's homes.
 const HOMES: [&str; 2] = ["/home/", "/Users/"];
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap()
-        .to_owned()
-}
-
-/// Every file of the tree but those that are built or belong to version control.
-fn files(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if path.is_symlink() || [".git", "target"].contains(&name.as_str()) {
-            continue;
-        }
-        if path.is_dir() {
-            files(&path, found);
-        } else {
-            found.push(path);
-        }
-    }
-}
-
-/// The tree's text files with their contents.
-fn texts() -> Vec<(PathBuf, String)> {
-    let mut found = Vec::new();
-    files(&root(), &mut found);
-    let text = |path: PathBuf| fs::read_to_string(&path).ok().map(|text| (path, text));
-    found.into_iter().filter_map(text).collect()
-}
 
 /// The text of a README section, without its heading.
 fn section(heading: &str) -> String {
@@ -65,6 +35,7 @@ fn files_have_a_readable_size() {
             .is_some_and(|extension| WRITTEN.iter().any(|known| extension == *known))
     };
     let long: Vec<String> = texts()
+        .unwrap()
         .iter()
         .filter(|(path, text)| written(path) && text.lines().count() > LONGEST)
         .map(|(path, text)| format!("{}: {} lines", path.display(), text.lines().count()))
@@ -80,7 +51,7 @@ fn files_have_a_readable_size() {
 fn nothing_names_a_place_on_somebodys_machine() {
     let here = root().display().to_string();
     let mut told = Vec::new();
-    for (path, text) in texts() {
+    for (path, text) in texts().unwrap() {
         let lines = text.lines().enumerate();
         let bad = lines.filter(|(_, line)| {
             line.contains(&here) || HOMES.iter().any(|home| names_home(line, home))
@@ -122,6 +93,7 @@ fn the_readme_says_how_to_run_and_to_test_in_one_command_each() {
 fn links_between_documents_lead_somewhere() {
     let mut broken = Vec::new();
     for (path, text) in texts()
+        .unwrap()
         .iter()
         .filter(|(path, _)| path.extension().is_some_and(|extension| extension == "md"))
     {
