@@ -5,7 +5,9 @@
     reason = "a test takes the time from the clock"
 )]
 
-use std::collections::{BTreeMap, HashMap};
+mod faults;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -30,6 +32,8 @@ pub(crate) struct Member {
     pub(crate) name: NodeName,
     pub(crate) address: SocketAddr,
     pub(crate) node: Option<Node>,
+    /// When the node wants to be called at the latest.
+    deadline: Option<Instant>,
     connect_to: Vec<NodeName>,
     inbound: Inbound,
     outbound: Outbound,
@@ -40,6 +44,8 @@ pub(crate) struct Member {
     pub(crate) scripts: Vec<Script>,
     /// Datagrams it sent, delivered or not.
     pub(crate) datagrams_sent: usize,
+    /// Bytes it wrote to meta connections.
+    pub(crate) meta_sent: usize,
 }
 
 enum Event {
@@ -59,6 +65,13 @@ enum Told {
     Closed(ConnId),
 }
 
+/// One direction of a connection.
+#[derive(Clone, Copy)]
+struct Wire {
+    far: (usize, ConnId),
+    latency: Duration,
+}
+
 /// All nodes, all wires, one clock.
 pub(crate) struct Mesh {
     pub(crate) now: Instant,
@@ -70,8 +83,13 @@ pub(crate) struct Mesh {
     pub(crate) udp: bool,
     /// Every datagram delivered, for replays.
     pub(crate) wiretap: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
+    /// How much longer than [`LATENCY`] a connection may take, drawn anew for each: news that
+    /// travels by several overtakes itself.
+    pub(crate) jitter: Duration,
     events: BTreeMap<(Instant, u64), Event>,
-    wires: HashMap<(usize, ConnId), (usize, ConnId)>,
+    wires: HashMap<(usize, ConnId), Wire>,
+    /// Pairs of nodes between which nothing passes, the smaller index first.
+    cut: BTreeSet<(usize, usize)>,
     sequence: u64,
     settings: fn(&mut Settings),
 }
@@ -91,8 +109,10 @@ impl Mesh {
             path_mtu: 1472,
             udp: true,
             wiretap: Vec::new(),
+            jitter: Duration::ZERO,
             events: BTreeMap::new(),
             wires: HashMap::new(),
+            cut: BTreeSet::new(),
             sequence: 0,
             settings,
         };
@@ -102,6 +122,7 @@ impl Mesh {
                 name: name.parse().unwrap(),
                 address: SocketAddr::from(([10, 0, 0, host], 655)),
                 node: None,
+                deadline: None,
                 connect_to: connect_to
                     .iter()
                     .map(|name| name.parse().unwrap())
@@ -112,6 +133,7 @@ impl Mesh {
                 device: Vec::new(),
                 scripts: Vec::new(),
                 datagrams_sent: 0,
+                meta_sent: 0,
             });
         }
         for index in 0..mesh.members.len() {
@@ -156,16 +178,17 @@ impl Mesh {
     /// The process is gone without a word; the kernel closes its connections.
     pub(crate) fn kill(&mut self, index: usize) {
         self.members[index].node = None;
-        let ends: Vec<_> = self
+        self.members[index].deadline = None;
+        let mut ends: Vec<_> = self
             .wires
-            .iter()
-            .filter(|((near, _), _)| *near == index)
-            .map(|(near, far)| (*near, *far))
+            .keys()
+            .filter(|(near, _)| *near == index)
+            .copied()
             .collect();
-        for (near, far) in ends {
-            self.wires.remove(&near);
-            self.wires.remove(&far);
-            self.later(LATENCY, Event::Input(far.0, Told::Closed(far.1)));
+        // The order of a hash table is nobody's seed.
+        ends.sort_unstable();
+        for near in ends {
+            self.hang_up(near);
         }
     }
 
@@ -247,21 +270,20 @@ impl Mesh {
         {
             self.carry_out(index, output);
         }
+        let member = &mut self.members[index];
+        member.deadline = member.node.as_ref().and_then(Node::deadline);
     }
 
     fn carry_out(&mut self, index: usize, output: Output) {
         match output {
             Output::Send { conn, bytes } => {
-                if let Some((far, far_conn)) = self.wires.get(&(index, conn)).copied() {
-                    self.later(LATENCY, Event::Input(far, Told::Meta(far_conn, bytes)));
+                self.members[index].meta_sent += bytes.len();
+                if let Some(wire) = self.wires.get(&(index, conn)).copied() {
+                    let (far, far_conn) = wire.far;
+                    self.later(wire.latency, Event::Input(far, Told::Meta(far_conn, bytes)));
                 }
             }
-            Output::Close { conn, .. } => {
-                if let Some(far) = self.wires.remove(&(index, conn)) {
-                    self.wires.remove(&far);
-                    self.later(LATENCY, Event::Input(far.0, Told::Closed(far.1)));
-                }
-            }
+            Output::Close { conn, .. } => self.hang_up((index, conn)),
             Output::LoadHost { conn, name } => {
                 let known = self.members.iter().position(|member| member.name == name);
                 let host = known.map(|other| Box::new(host(other)));
@@ -282,7 +304,8 @@ impl Mesh {
         let target = self
             .members
             .iter()
-            .position(|member| member.name == node && member.node.is_some());
+            .position(|member| member.name == node && member.node.is_some())
+            .filter(|target| !self.is_cut(index, *target));
         let started = self.now;
         let Some(target) = target else {
             self.later(2 * LATENCY, Event::Input(index, Told::DialFailed(node)));
@@ -290,14 +313,14 @@ impl Mesh {
         };
         self.sequence += 2;
         let (near, far) = (ConnId(self.sequence), ConnId(self.sequence + 1));
-        self.wires.insert((index, near), (target, far));
-        self.wires.insert((target, far), (index, near));
+        let latency = LATENCY + self.jitter.mul_f64(self.rng.random());
+        self.lay((index, near), (target, far), latency);
         let mut from = self.members[index].address;
         from.set_port(40_000);
         let to = self.members[target].address;
-        self.later(LATENCY, Event::Input(target, Told::Accepted(far, from)));
+        self.later(latency, Event::Input(target, Told::Accepted(far, from)));
         self.later(
-            2 * LATENCY,
+            2 * latency,
             Event::Input(index, Told::Connected(near, node, to, started)),
         );
     }
@@ -312,7 +335,7 @@ impl Mesh {
         let end = self.now + limit;
         while !done(self) {
             let timer = (0..self.members.len())
-                .filter_map(|index| Some((self.members[index].node.as_ref()?.deadline()?, index)))
+                .filter_map(|index| Some((self.members[index].deadline?, index)))
                 .min();
             let event = self.events.first_key_value().map(|((due, _), _)| *due);
             match (event, timer) {
@@ -339,8 +362,13 @@ impl Mesh {
         match event {
             Event::Input(index, told) => self.told(index, told),
             Event::Datagram { to, from, bytes } => {
-                let target = self.members.iter().position(|member| member.address == to);
-                if let Some(target) = target {
+                let at = |address| {
+                    self.members
+                        .iter()
+                        .position(|member| member.address == address)
+                };
+                let open = |target: &usize| at(from).is_none_or(|near| !self.is_cut(near, *target));
+                if let Some(target) = at(to).filter(open) {
                     self.wiretap.push((from, to, bytes.clone()));
                     self.datagram_arrives(target, from, &bytes);
                 }
@@ -441,9 +469,10 @@ fn host(index: usize) -> HostConfig {
     }
 }
 
-/// Keys are made once: small ones, since they protect nothing.
+/// Keys are made once: few and small ones, since they protect nothing.
 fn pem(index: usize) -> &'static str {
     static KEYS: [OnceLock<String>; 16] = [const { OnceLock::new() }; 16];
+    let index = index % KEYS.len();
     KEYS[index].get_or_init(|| {
         let mut rng = StdRng::seed_from_u64(u64::try_from(index).unwrap());
         let key = PrivateKey::generate(&mut rng, 1024).unwrap();
