@@ -156,13 +156,11 @@ fn generate_keys(layout: &Layout, overrides: &[Override], bits: usize) -> ExitCo
 /// What to say about a configuration that cannot be read; scripts know tincd's two lines.
 pub(crate) fn unreadable(layout: &Layout, error: &FileError) -> Vec<String> {
     let mut lines = vec![error.to_string()];
-    let Some(reason) = error.reason() else {
+    let tinc_conf = layout.tinc_conf();
+    let Some(reason) = error.reason(&tinc_conf) else {
         return lines;
     };
-    let mut second = format!(
-        "Failed to read `{}': {reason}",
-        layout.tinc_conf().display()
-    );
+    let mut second = format!("Failed to read `{}': {reason}", tinc_conf.display());
     if error.is_missing() {
         let others = layout.neighbours();
         match layout.netname() {
@@ -202,5 +200,22 @@ mod tests {
             panic!()
         };
         assert_eq!(options, ["-n", "vpn", "--help", "-d5"]);
+    }
+
+    #[test]
+    fn advice_about_tinc_conf_is_given_only_where_that_is_missing() {
+        let dir = crate::testing::TempDir::new();
+        let said = || {
+            unreadable(
+                &dir.layout(),
+                &ConfigSet::server(&dir.layout(), &[]).unwrap_err(),
+            )
+        };
+        let [_, advice] = &said()[..] else { panic!() };
+        assert!(advice.contains("tinc.conf': No such file"), "{advice}");
+        dir.write("tinc.conf", "Name = me\n");
+        dir.write("conf.d/x.conf/file", "");
+        let [line] = &said()[..] else { panic!() };
+        assert!(line.contains("conf.d/x.conf: it is a directory"), "{line}");
     }
 }

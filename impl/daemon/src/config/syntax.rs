@@ -113,11 +113,11 @@ impl FileError {
         matches!(self, Self::Open(_, error) if error.kind() == io::ErrorKind::NotFound)
     }
 
-    /// The system's reason, if the file could not be opened.
-    pub(crate) fn reason(&self) -> Option<String> {
+    /// The system's reason, if it is this file that could not be opened.
+    pub(crate) fn reason(&self, path: &Path) -> Option<String> {
         match self {
-            Self::Open(_, error) => Some(describe(error)),
-            Self::NoValue(_) => None,
+            Self::Open(failed, error) if **failed == *path => Some(describe(error)),
+            Self::Open(..) | Self::NoValue(_) => None,
         }
     }
 }

@@ -124,15 +124,30 @@ impl fmt::Display for BadValue {
             at,
             want,
         } = self;
-        write!(f, "{at}: {key} = {value}: {want}")
+        write!(f, "{at}: {key} = {}: {want}", Shown(value))
     }
 }
 
 /// The one form of a remark about a value: place, variable, value, remark.
 pub(crate) fn complaint(entry: &Assignment, why: impl fmt::Display) -> String {
     let Assignment { key, value, at } = entry;
-    format!("{at}: {key} = {value}: {why}")
+    format!("{at}: {key} = {}: {why}", Shown(value))
 }
+
+/// A value as remarks show it: its beginning is enough to find it again.
+struct Shown<'v>(&'v str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.char_indices().nth(MAX_SHOWN) {
+            Some((end, _)) => write!(f, "{}...", self.0.get(..end).unwrap_or_default()),
+            None => f.write_str(self.0),
+        }
+    }
+}
+
+/// Characters of a value in a remark; ours.
+const MAX_SHOWN: usize = 200;
 
 /// `yes` or `no`, whatever the case.
 pub(crate) fn yes_no(text: &str) -> Option<bool> {
@@ -191,6 +206,19 @@ mod tests {
                 "tinc.conf line 3: KeyExpire = 10 # s: taken as 10; a comment needs a line of its own",
             ]
         );
+    }
+
+    #[test]
+    fn of_an_endless_value_only_the_beginning_is_shown() {
+        let set = ConfigSet::from_text(&format!("Name = {}\n", "\u{e9}".repeat(10_000)));
+        let entry = set.first("Name").unwrap();
+        for said in [
+            complaint(entry, "too long"),
+            BadValue::new(entry, "too long").to_string(),
+        ] {
+            assert!(said.chars().count() < 250, "{said}");
+            assert!(said.ends_with("\u{e9}...: too long"), "{said}");
+        }
     }
 
     #[test]
