@@ -42,21 +42,28 @@ pub(crate) fn generate(set: &ConfigSet, layout: &Layout, bits: usize) -> anyhow:
     }
     eprintln!("Generating {bits} bits keys:");
     let key = PrivateKey::generate(&mut rand::rng(), bits)?;
-    let drafts = [
+    let files = [
         append(&private, key.to_pem()?.as_bytes(), 0o600)?,
         append(&public, key.public().to_pem()?.as_bytes(), 0o600)?,
     ];
     eprintln!("Done.");
-    for (draft, path) in drafts.into_iter().zip([private, public]) {
+    for ((draft, retired), path) in files.into_iter().zip([private, public]) {
         draft
             .commit()
             .with_context(|| format!("Error writing file `{}'", path.display()))?;
+        if retired {
+            eprintln!(
+                "Warning: old key(s) found and disabled in {}.",
+                path.display()
+            );
+        }
     }
     Ok(())
 }
 
-/// A draft of the file at `path` with old keys relabelled and `pem` at its end.
-fn append(path: &Path, pem: &[u8], mode: u32) -> anyhow::Result<Draft> {
+/// A draft of the file at `path` with old keys relabelled, and whether there were any, and `pem`
+/// at its end.
+fn append(path: &Path, pem: &[u8], mode: u32) -> anyhow::Result<(Draft, bool)> {
     let old = match fs::read(path) {
         Ok(old) => Zeroizing::new(old),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Zeroizing::new(Vec::new()),
@@ -67,25 +74,20 @@ fn append(path: &Path, pem: &[u8], mode: u32) -> anyhow::Result<Draft> {
         ),
     };
     let (mut content, retired) = pem::retire(&old);
-    if retired {
-        eprintln!(
-            "Warning: old key(s) found and disabled in {}.",
-            path.display()
-        );
-    }
     if content.last().is_some_and(|last| *last != b'\n') {
         content.push(b'\n');
     }
     content.push(b'\n');
     content.extend_from_slice(pem);
     let content = Zeroizing::new(content);
-    Draft::write(path, &content, mode).map_err(|error| {
+    let draft = Draft::write(path, &content, mode).map_err(|error| {
         anyhow::anyhow!(
-            "Error opening file `{}': {}",
+            "Error writing file `{}': {}",
             path.display(),
             describe(&error)
         )
-    })
+    })?;
+    Ok((draft, retired))
 }
 
 /// Asks where to put a key if somebody is there to answer.
