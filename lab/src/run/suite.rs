@@ -180,6 +180,12 @@ fn read(path: &Path) -> Result<Feature, SuiteError> {
         line,
         reason,
     };
+    if let Some(line) = headless(path) {
+        return Err(syntax(
+            line,
+            "a feature begins with `Feature: NAME'".to_owned(),
+        ));
+    }
     let feature =
         Feature::parse_path(path, GherkinEnv::default()).map_err(|error| match error {
             ParseFileError::Reading { path, source } => SuiteError::Read {
@@ -226,6 +232,18 @@ fn read(path: &Path) -> Result<Feature, SuiteError> {
             ),
         )),
         None => Ok(feature),
+    }
+}
+
+/// Where the head of a feature should stand and does not: at its first line that is no comment and no tag.
+fn headless(path: &Path) -> Option<usize> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let lines = text.lines().map(str::trim_start).enumerate();
+    let mut said = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with(['#', '@']));
+    match said.next() {
+        Some((_, line)) if line.starts_with("Feature:") => None,
+        Some((before, _)) => Some(before + 1),
+        None => Some(1),
     }
 }
 
@@ -351,6 +369,15 @@ mod tests {
         );
         let text = "Feature: Broken\n\n  Scenario Outline: One\n    Given a <lamp>\n\n    Examples:\n      | moon |\n      | full |\n";
         assert!(error_of("column", text).contains("no column <lamp>"));
+    }
+
+    #[test]
+    fn what_is_no_feature_at_all_is_told_how_one_begins() {
+        for (text, line) in [("", 1), ("\n# nothing\n", 1), ("@tag\nFxature: One\n", 2)] {
+            let error = error_of("headless", text);
+            let begins = format!("headless:{line}: a feature begins with `Feature: NAME'");
+            assert_eq!(error, begins);
+        }
     }
 
     #[test]
