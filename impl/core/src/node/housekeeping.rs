@@ -128,6 +128,7 @@ impl Node {
 
     pub(super) fn retry_now(&mut self, now: Instant, rng: &mut dyn CryptoRng) {
         self.suspended = None;
+        self.forget_failures();
         self.timers.hasten(now);
         let active: Vec<_> = self
             .links

@@ -71,6 +71,12 @@ pub enum Input<'a> {
         /// Whom it was to reach.
         node: NodeName,
     },
+    /// A node cannot be dialled: nothing says where it is. Only an operator can change that,
+    /// so it is looked at again after the longest wait.
+    NoAddress {
+        /// Whom it was to reach.
+        node: NodeName,
+    },
     /// Bytes arrived on a meta connection.
     Meta {
         /// Which.
@@ -101,7 +107,8 @@ pub enum Input<'a> {
 /// What an operator can ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// Do now whatever waits for a timer: redial, probe, ping (`SIGALRM`).
+    /// Do now whatever waits for a timer: redial, probe, ping; and forget how often dialling has
+    /// failed (`SIGALRM`, or another network).
     RetryNow,
     /// Forget unreachable nodes (`SIGWINCH`).
     Purge,
@@ -141,8 +148,8 @@ pub enum Output {
         /// Whose host file.
         name: NodeName,
     },
-    /// Try the addresses of a node and answer with [`Input::Connected`] or
-    /// [`Input::DialFailed`].
+    /// Try the addresses of a node and answer with [`Input::Connected`],
+    /// [`Input::DialFailed`] or [`Input::NoAddress`].
     Dial {
         /// Whom.
         node: NodeName,

@@ -146,6 +146,7 @@ impl Node {
                 backlog,
             } => self.connected(conn, node, peer, started, backlog, now),
             Input::DialFailed { node } => self.dial_failed(&node, now, rng),
+            Input::NoAddress { node } => self.nowhere_to_dial(&node, now),
             Input::Meta { conn, bytes } => self.meta_bytes(conn, bytes, now, rng),
             Input::Closed { conn } => self.closed(conn, now, rng),
             Input::HostLoaded { conn, host } => self.host_loaded(conn, host, now, rng),

@@ -85,6 +85,23 @@ impl Node {
         }
     }
 
+    /// Nothing says where a node is: what its host file says may have changed by then.
+    pub(super) fn nowhere_to_dial(&mut self, node: &NodeName, now: Instant) {
+        if let Some(outgoing) = self.outgoing.get_mut(node) {
+            outgoing.dialling = false;
+            let longest = self.settings.max_timeout;
+            tracing::debug!("next look for an address of {node} in {longest:?}");
+            self.timers.set(Timer::Redial(node.clone()), now + longest);
+        }
+    }
+
+    /// The next failure is the first again: what failed before did so under other circumstances.
+    pub(super) fn forget_failures(&mut self) {
+        for outgoing in self.outgoing.values_mut() {
+            outgoing.failures = 0;
+        }
+    }
+
     /// The connection to a node we dial has ended.
     pub(super) fn outgoing_ended(
         &mut self,

@@ -46,6 +46,8 @@ pub(crate) struct Member {
     pub(crate) datagrams_sent: usize,
     /// Bytes it wrote to meta connections.
     pub(crate) meta_sent: usize,
+    /// When it dialled.
+    pub(crate) dials: Vec<Instant>,
 }
 
 enum Event {
@@ -134,6 +136,7 @@ impl Mesh {
                 scripts: Vec::new(),
                 datagrams_sent: 0,
                 meta_sent: 0,
+                dials: Vec::new(),
             });
         }
         for index in 0..mesh.members.len() {
@@ -301,6 +304,11 @@ impl Mesh {
     }
 
     fn dial(&mut self, index: usize, node: NodeName) {
+        self.members[index].dials.push(self.now);
+        if !self.members.iter().any(|member| member.name == node) {
+            self.tell(index, Input::NoAddress { node });
+            return;
+        }
         let target = self
             .members
             .iter()
