@@ -72,6 +72,25 @@ impl Node {
         lines
     }
 
+    /// All nodes and edges as a graph for graphviz (`GraphDumpFile`).
+    #[must_use]
+    pub fn dump_graph(&self) -> String {
+        let mut text = "digraph {\n".to_owned();
+        let mut edges = Vec::new();
+        for (name, id) in self.graph.nodes() {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "\t\"{name}\" [label = \"{name}\"];");
+            let targets = self.graph.edges_from(id);
+            edges.extend(targets.map(|(to, _, edge)| (edge.weight, name, to)));
+        }
+        edges.sort_unstable();
+        for (_, from, to) in edges {
+            let _ = writeln!(text, "\t\"{from}\" -> \"{to}\";");
+        }
+        text.push_str("}\n");
+        text
+    }
+
     fn node_line(&self, id: NodeId, peer: &Peer) -> String {
         let mut line = format!(" {} at ", self.name_of(id));
         match peer.udp {

@@ -120,6 +120,8 @@ pub enum Order {
         /// Nodes to disconnect.
         drop: Vec<NodeName>,
     },
+    /// Bound the path MTU of peers that connect from now on (`PMTU`).
+    BoundPmtu(Option<u16>),
     /// End: close everything and take our subnets down.
     Shutdown,
 }

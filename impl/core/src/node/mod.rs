@@ -196,6 +196,7 @@ impl Node {
             Order::RetryNow => self.retry_now(now, rng),
             Order::Purge => self.purge(rng),
             Order::Reload { connect_to, drop } => self.reload(connect_to, &drop, now, rng),
+            Order::BoundPmtu(bound) => self.settings.pmtu = bound,
             Order::Shutdown => self.shut_down(now, rng),
         }
     }
