@@ -23,6 +23,7 @@ use v6router_core::name::NodeName;
 use v6router_core::node::Script;
 
 use crate::config::describe;
+use crate::io::activation;
 
 /// Calls that may wait behind a script that hangs; ours.
 const QUEUE: usize = 4096;
@@ -141,7 +142,7 @@ impl Scripts {
     }
 
     fn spawn(&self, mut command: Command, environment: &Environment) -> io::Result<Child> {
-        for name in SOMETIMES {
+        for name in SOMETIMES.into_iter().chain(activation::VARIABLES) {
             command.env_remove(name);
         }
         command

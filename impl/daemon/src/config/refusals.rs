@@ -45,8 +45,7 @@ const SWITCHES: [(&str, &str); 3] = [
 ];
 
 /// Variables with one value that asks for nothing.
-const CHOICES: [(&str, &str, &str); 3] = [
-    ("Proxy", "none", "ignoring it would connect past the proxy"),
+const CHOICES: [(&str, &str, &str); 2] = [
     ("Device", CLONE_DEVICE, "another device would be opened"),
     (
         "DeviceType",
@@ -125,7 +124,6 @@ mod tests {
             "StrictSubnets = yes",
             "TunnelServer = yes",
             "DirectOnly = yes",
-            "Proxy = socks5 localhost 1080",
             "DeviceType = tun",
             "Device = /dev/tap0",
             "Forwarding = kernel",
@@ -142,7 +140,7 @@ mod tests {
     #[test]
     fn saying_no_to_it_is_fine() {
         let set = ConfigSet::from_text(
-            "StrictSubnets = no\nTunnelServer = no\nProxy = none\nDeviceType = TAP\nDecrementTTL = no\n",
+            "StrictSubnets = no\nTunnelServer = no\nDeviceType = TAP\nDecrementTTL = no\n",
         );
         let mut reader = Reader::new(&set);
         assert!(check(&mut reader).is_ok());

@@ -15,6 +15,7 @@ use super::layout::Layout;
 use super::name::{OwnNameError, own_name, rule};
 use super::numbers::Numbers;
 use super::packet::packet_spec;
+use super::proxy::Proxy;
 use super::refusals;
 use super::set::ConfigSet;
 use super::syntax::{Assignment, Override};
@@ -36,6 +37,8 @@ pub(crate) struct ServerConfig {
     pub(crate) broadcast: bool,
     pub(crate) private_key: PathBuf,
     pub(crate) listen: Listen,
+    /// By whose help outgoing connections are made.
+    pub(crate) proxy: Option<Proxy>,
     /// The name our interface shall have; `None` leaves it to the kernel.
     pub(crate) interface: Option<String>,
     pub(crate) scripts_interpreter: Option<String>,
@@ -134,6 +137,7 @@ impl ServerConfig {
             private_key: text(r, "PrivateKeyFile")
                 .map_or_else(|| layout.private_key(), PathBuf::from),
             listen: Listen::read(r)?,
+            proxy: Proxy::read(r)?,
             interface: interface(r, layout)?,
             scripts_interpreter: text(r, "ScriptsInterpreter"),
             nice: r.one_of(
@@ -344,6 +348,7 @@ mod tests {
             "AddressFamily = ipx",
             "Broadcast = all",
             "ProcessPriority = best",
+            "Proxy = socks6",
         ] {
             let error = read(&format!("{bad}\n"), "").err();
             let text = error

@@ -1,16 +1,22 @@
-//! Making a TCP connection to a node: its addresses in order, names looked up on the way.
+//! Making a connection to a node, by whichever of its addresses answers first, directly or
+//! through a proxy.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use anyhow::{Context as _, anyhow};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpSocket, TcpStream};
 use tracing::{debug, info};
 use v6router_core::name::NodeName;
 
 use super::listen::port_number;
-use crate::config::{Address, Family, describe};
+use super::proxy::{self, Surroundings, Target};
+use super::race;
+use super::resolve::{ResolveError, look_up};
+use super::transport::Transport;
+use crate::config::{Address, Family, Proxy, describe};
 
 /// `IPTOS_LOWDELAY` (RFC 1349), as tincd marks its meta connections.
 const LOW_DELAY: u32 = 0x10;
@@ -25,81 +31,108 @@ pub(crate) struct DialSetup {
     pub(crate) sources: Vec<IpAddr>,
     /// For each address.
     pub(crate) timeout: Duration,
+    pub(crate) proxy: Option<Proxy>,
+    /// What the command of `Proxy = exec` is told.
+    pub(crate) surroundings: Surroundings,
 }
 
 /// A connection that stands.
 #[derive(Debug)]
 pub(crate) struct Dialled {
-    pub(crate) stream: TcpStream,
-    pub(crate) peer: SocketAddr,
+    pub(crate) transport: Transport,
+    pub(crate) target: Target,
 }
 
-/// Tries the addresses of `node` in order. Those in `doubtful` come last, in their order there:
-/// something answered lately that did not prove to be the node, such as a captive portal.
+/// Connects to whichever of the addresses of `node` answers first; each has a head start over
+/// the one after it. Those in `doubtful` come last, in their order there: something answered
+/// lately that did not prove to be the node, such as a captive portal.
 pub(crate) async fn dial(
     node: &NodeName,
     addresses: &[Address],
-    doubtful: &[SocketAddr],
+    doubtful: &[Target],
     setup: &DialSetup,
 ) -> Option<Dialled> {
-    let mut found_doubtful = Vec::new();
-    for address in addresses {
-        for peer in look_up(node, address, setup.family).await {
-            if doubtful.contains(&peer) {
-                found_doubtful.push(peer);
-            } else if let Some(dialled) = attempt(node, peer, setup).await {
-                return Some(dialled);
-            }
-        }
-    }
-    for peer in doubtful.iter().filter(|peer| found_doubtful.contains(peer)) {
-        if let Some(dialled) = attempt(node, *peer, setup).await {
-            return Some(dialled);
-        }
-    }
-    None
+    let lookups = addresses
+        .iter()
+        .map(|address| targets(node, address, setup))
+        .collect();
+    race::first(
+        lookups,
+        |target| doubtful.iter().position(|other| other == target),
+        |target| attempt(node, target, setup),
+    )
+    .await
 }
 
-async fn look_up(node: &NodeName, address: &Address, family: Family) -> Vec<SocketAddr> {
-    let Address { host, port } = address;
-    let Some(number) = port_number(port) else {
-        info!("Cannot reach {node}: port {port} is no service of /etc/services");
-        return Vec::new();
-    };
-    match tokio::net::lookup_host((host.as_str(), number)).await {
-        Ok(found) => found.filter(|found| family.takes(found)).collect(),
+async fn targets(node: &NodeName, address: &Address, setup: &DialSetup) -> Vec<Target> {
+    match look_up(address, setup.family).await {
+        Ok(found) => found.into_iter().map(Target::Address).collect(),
+        // Where only a proxy gets out, often only the proxy can look up names.
+        Err(ResolveError::Failed(host, _) | ResolveError::Slow(host))
+            if setup.proxy.is_some() && Target::is_fit(&host) =>
+        {
+            let port = port_number(&address.port);
+            port.map(|port| Target::Name(host, port))
+                .into_iter()
+                .collect()
+        }
         Err(error) => {
-            info!("Cannot reach {node}: looking up {host} failed: {error}");
+            info!("Cannot reach {node}: {error}");
             Vec::new()
         }
     }
 }
 
-async fn attempt(node: &NodeName, peer: SocketAddr, setup: &DialSetup) -> Option<Dialled> {
-    debug!(
-        "Trying to connect to {node} ({} port {})",
-        peer.ip(),
-        peer.port()
-    );
-    let connected = match tokio::time::timeout(setup.timeout, connect(peer, setup)).await {
-        Ok(connected) => connected,
-        Err(_) => Err(io::ErrorKind::TimedOut.into()),
-    };
-    match connected {
-        Ok(stream) => Some(Dialled { stream, peer }),
+async fn attempt(node: &NodeName, target: Target, setup: &DialSetup) -> Option<Dialled> {
+    debug!("Trying to connect to {node} ({target})");
+    let connected = tokio::time::timeout(setup.timeout, connect(node, &target, setup)).await;
+    match connected.unwrap_or_else(|_| Err(anyhow!("no answer in time"))) {
+        Ok(transport) => Some(Dialled { transport, target }),
         Err(error) => {
-            info!(
-                "Cannot reach {node} at {} port {}: {}",
-                peer.ip(),
-                peer.port(),
-                describe(&error)
-            );
+            info!("Cannot reach {node} at {target}: {error:#}");
             None
         }
     }
 }
 
-async fn connect(peer: SocketAddr, setup: &DialSetup) -> io::Result<TcpStream> {
+async fn connect(node: &NodeName, target: &Target, setup: &DialSetup) -> anyhow::Result<Transport> {
+    let tcp = match (&setup.proxy, target) {
+        (Some(Proxy::Exec(command)), _) => {
+            let program = proxy::run(command, node, target, &setup.surroundings)
+                .context("Couldn't start the proxy command")?;
+            return Ok(Transport::Program(program));
+        }
+        (Some(Proxy::Server { at, protocol }), _) => {
+            let mut stream = connect_to_proxy(at, setup).await?;
+            proxy::negotiate(&mut stream, protocol, target).await?;
+            stream
+        }
+        (None, Target::Address(peer)) => tcp(*peer, setup)
+            .await
+            .map_err(|error| anyhow!(describe(&error)))?,
+        (None, Target::Name(..)) => return Err(anyhow!("only a proxy connects to names")),
+    };
+    Ok(Transport::Tcp(tcp))
+}
+
+async fn connect_to_proxy(at: &Address, setup: &DialSetup) -> anyhow::Result<TcpStream> {
+    let Address { host, port } = at;
+    let found = look_up(at, Family::Any).await.context("no proxy")?;
+    race::first(
+        vec![std::future::ready(found)],
+        |_| None,
+        |peer| async move {
+            let connected = tcp(peer, setup).await;
+            connected
+                .inspect_err(|error| info!("No proxy at {peer}: {}", describe(error)))
+                .ok()
+        },
+    )
+    .await
+    .with_context(|| format!("the proxy, {host} port {port}, does not answer"))
+}
+
+async fn tcp(peer: SocketAddr, setup: &DialSetup) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(peer), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
     socket.bind_device(setup.interface.as_deref().map(str::as_bytes))?;
@@ -138,6 +171,11 @@ mod tests {
             interface: None,
             sources: vec![IpAddr::from([127, 0, 0, 1])],
             timeout: Duration::from_secs(2),
+            proxy: None,
+            surroundings: Surroundings {
+                name: "node_zero".parse().unwrap(),
+                netname: String::new(),
+            },
         }
     }
 
@@ -150,25 +188,49 @@ mod tests {
 
     async fn dialled(addresses: &[Address], doubtful: &[SocketAddr]) -> Option<SocketAddr> {
         let node = "node_one".parse().unwrap();
-        dial(&node, addresses, doubtful, &setup())
-            .await
-            .map(|dialled| dialled.peer)
+        let doubtful: Vec<_> = doubtful.iter().copied().map(Target::Address).collect();
+        let dialled = dial(&node, addresses, &doubtful, &setup()).await?;
+        match dialled.target {
+            Target::Address(peer) => Some(peer),
+            Target::Name(..) => panic!("a name without a proxy"),
+        }
+    }
+
+    async fn listener() -> (TcpListener, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        (listener, address)
     }
 
     #[tokio::test]
     async fn addresses_are_tried_in_order_and_doubtful_ones_last() {
-        let closed = {
-            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            listener.local_addr().unwrap()
-        };
-        let first = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let second = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (one, two) = (first.local_addr().unwrap(), second.local_addr().unwrap());
+        let (_, closed) = listener().await;
+        let (_first, one) = listener().await;
+        let (_second, two) = listener().await;
         let all = [address(closed), address(one), address(two)];
         assert_eq!(dialled(&all, &[]).await, Some(one));
         assert_eq!(dialled(&all, &[one]).await, Some(two));
         assert_eq!(dialled(&all, &[two, one]).await, Some(two));
         assert_eq!(dialled(&all[..2], &[one]).await, Some(one));
         assert_eq!(dialled(&all[..1], &[]).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_name_that_only_the_proxy_knows_is_left_to_it() {
+        let node: NodeName = "node_one".parse().unwrap();
+        let unknown = Address {
+            host: "no-such-host.invalid".into(),
+            port: 655.into(),
+        };
+        let mut setup = setup();
+        assert_eq!(targets(&node, &unknown, &setup).await, []);
+        setup.proxy = Some(Proxy::Exec("cat".into()));
+        let left = Target::Name("no-such-host.invalid".into(), 655);
+        assert_eq!(
+            targets(&node, &unknown, &setup).await,
+            std::slice::from_ref(&left)
+        );
+        let dialled = dial(&node, &[unknown], &[], &setup).await.unwrap();
+        assert_eq!(dialled.target, left);
     }
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 
 use nix::libc;
 use nix::sys::socket::setsockopt;
-use nix::sys::socket::sockopt::RcvBufForce;
+use nix::sys::socket::sockopt::{RcvBufForce, SndBufForce};
 use socket2::{Domain, Protocol, Socket, Type};
 use tracing::{error, info, warn};
 use v6router_core::addr::Port;
@@ -49,17 +49,36 @@ pub(crate) struct NoSocket;
 /// Opens all sockets. One that cannot be bound is logged and left out.
 ///
 /// Names in `BindToAddress` are looked up before the daemon serves anybody, so it may block.
+/// If there are `inherited` sockets, they are used and nothing else.
 ///
 /// # Errors
 /// If not one address could be bound.
-pub(crate) async fn open(listen: &Listen, udp: UdpSetup) -> Result<Vec<Pair>, NoSocket> {
+pub(crate) async fn open(
+    listen: &Listen,
+    udp: UdpSetup,
+    inherited: Vec<TcpListener>,
+) -> Result<Vec<Pair>, NoSocket> {
+    let interface = listen.interface.as_deref();
     let mut pairs: Vec<Pair> = Vec::new();
-    for address in wanted(listen).await {
+    let mut offers: Vec<Offer> = inherited.into_iter().map(Offer::Socket).collect();
+    if offers.is_empty() {
+        offers.extend(wanted(listen).await.into_iter().map(Offer::Address));
+    }
+    for offer in offers {
+        let address = offer.address();
         if pairs.len() == MAX_SOCKETS {
             warn!("Too many listening sockets; {address} and later ones are left out");
             break;
         }
-        match pair(address, listen.interface.as_deref(), udp) {
+        let opened = match offer {
+            Offer::Socket(tcp) => beside(tcp, address, interface, udp),
+            Offer::Address(address) => {
+                // Others are told one port only.
+                let port = pairs.first().map_or(0, |first| first.address.port());
+                any_port(address, port, |address| pair(address, interface, udp))
+            }
+        };
+        match opened {
             Ok(pair) => {
                 info!(
                     "Listening on {} port {}",
@@ -80,6 +99,24 @@ pub(crate) async fn open(listen: &Listen, udp: UdpSetup) -> Result<Vec<Pair>, No
         Err(NoSocket)
     } else {
         Ok(pairs)
+    }
+}
+
+/// What a pair is made of.
+enum Offer {
+    /// A socket that was opened for us.
+    Socket(TcpListener),
+    /// An address to bind.
+    Address(SocketAddr),
+}
+
+impl Offer {
+    fn address(&self) -> SocketAddr {
+        let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        match self {
+            Self::Socket(tcp) => tcp.local_addr().unwrap_or(nowhere),
+            Self::Address(address) => *address,
+        }
     }
 }
 
@@ -158,15 +195,40 @@ fn service_port(services: &str, wanted: &str) -> Option<u16> {
     })
 }
 
-fn pair(
-    address: SocketAddr,
-    interface: Option<&str>,
-    setup: UdpSetup,
-) -> Result<Pair, (&'static str, io::Error)> {
+type Opened = Result<Pair, (&'static str, io::Error)>;
+
+/// How often the kernel may choose a TCP port that is taken for UDP.
+const CHOICES: usize = 16;
+
+/// Opens a pair; where any port will do, `preferred` will do best.
+fn any_port(address: SocketAddr, preferred: u16, open: impl Fn(SocketAddr) -> Opened) -> Opened {
+    if address.port() != 0 {
+        return open(address);
+    }
+    let mut opened = open(SocketAddr::new(address.ip(), preferred));
+    for _ in 0..CHOICES {
+        if opened.is_ok() {
+            break;
+        }
+        opened = open(address);
+    }
+    opened
+}
+
+fn pair(address: SocketAddr, interface: Option<&str>, setup: UdpSetup) -> Opened {
     let tcp = tcp_socket(address, interface).map_err(|error| ("tcp", error))?;
     // With port 0 the kernel chooses, and UDP takes the same.
     let port = tcp.local_addr().map_err(|error| ("tcp", error))?.port();
-    let address = SocketAddr::new(address.ip(), port);
+    beside(tcp, SocketAddr::new(address.ip(), port), interface, setup)
+}
+
+/// The UDP socket that belongs to a TCP socket.
+fn beside(
+    tcp: TcpListener,
+    address: SocketAddr,
+    interface: Option<&str>,
+    setup: UdpSetup,
+) -> Opened {
     let udp = udp_socket(address, interface, setup).map_err(|error| ("udp", error))?;
     Ok(Pair { tcp, udp, address })
 }
@@ -189,12 +251,15 @@ fn udp_socket(
     if setup.dont_fragment {
         dont_fragment(&socket, address.ip())?;
     }
-    match setup.receive_buffer {
-        Some(bytes) => socket.set_recv_buffer_size(bytes)?,
-        // More than an ordinary process may have, so it is no fault if we are one.
-        None => drop(setsockopt(&socket, RcvBufForce, &RECEIVE_BUFFER)),
+    // Root may have more than the kernel's limit for everybody; an ordinary process gets what
+    // the limit allows.
+    let receive = setup.receive_buffer.unwrap_or(RECEIVE_BUFFER);
+    if setsockopt(&socket, RcvBufForce, &receive).is_err() && setup.receive_buffer.is_some() {
+        socket.set_recv_buffer_size(receive)?;
     }
-    if let Some(bytes) = setup.send_buffer {
+    if let Some(bytes) = setup.send_buffer
+        && setsockopt(&socket, SndBufForce, &bytes).is_err()
+    {
         socket.set_send_buffer_size(bytes)?;
     }
     socket.bind(&address.into())?;
@@ -278,7 +343,7 @@ mod tests {
 
     #[tokio::test]
     async fn tcp_and_udp_share_the_port_even_if_the_kernel_chose_it() {
-        let pairs = open(&listen(0, Family::V4, Some("127.0.0.1")), SETUP)
+        let pairs = open(&listen(0, Family::V4, Some("127.0.0.1")), SETUP, Vec::new())
             .await
             .unwrap();
         assert_eq!(pairs.len(), 1);
@@ -287,6 +352,45 @@ mod tests {
             pairs[0].udp.local_addr().unwrap()
         );
         assert_ne!(pairs[0].address.port(), 0);
+    }
+
+    #[tokio::test]
+    async fn both_families_have_the_port_that_the_kernel_chose() {
+        let mut listen = listen(0, Family::Any, Some("127.0.0.1"));
+        listen.bind_to.push(crate::config::BindTo {
+            host: Some("::1".to_owned()),
+            port: None,
+        });
+        let pairs = open(&listen, SETUP, Vec::new()).await.unwrap();
+        let ports: Vec<u16> = pairs.iter().map(|pair| pair.address.port()).collect();
+        assert_eq!(ports.len(), 2);
+        assert_eq!(ports[0], ports[1]);
+    }
+
+    #[tokio::test]
+    async fn an_inherited_socket_gets_a_udp_socket_beside_it() {
+        let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = tcp.local_addr().unwrap();
+        let pairs = open(&listen(0, Family::Any, None), SETUP, vec![tcp])
+            .await
+            .unwrap();
+        assert_eq!(pairs.len(), 1);
+        assert_eq!(pairs[0].udp.local_addr().unwrap(), address);
+    }
+
+    #[tokio::test]
+    async fn asked_for_buffers_are_given() {
+        let setup = UdpSetup {
+            receive_buffer: Some(50_000),
+            send_buffer: Some(60_000),
+            ..SETUP
+        };
+        let listen = listen(0, Family::V4, Some("127.0.0.1"));
+        let pairs = open(&listen, setup, Vec::new()).await.unwrap();
+        let socket = socket2::SockRef::from(&pairs[0].udp);
+        // The kernel counts its own needs as much again.
+        assert_eq!(socket.recv_buffer_size().unwrap(), 100_000);
+        assert_eq!(socket.send_buffer_size().unwrap(), 120_000);
     }
 
     #[tokio::test]
@@ -299,7 +403,7 @@ mod tests {
     #[tokio::test]
     async fn nothing_to_listen_on_is_an_error() {
         assert!(
-            open(&listen(0, Family::V4, Some("192.0.2.1")), SETUP)
+            open(&listen(0, Family::V4, Some("192.0.2.1")), SETUP, Vec::new())
                 .await
                 .is_err()
         );

@@ -1,14 +1,15 @@
-//! One TCP connection of the meta protocol: a task that moves bytes both ways.
+//! One connection of the meta protocol: a task that moves bytes both ways.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use v6router_core::node::{Backlog, ConnId};
+
+use super::transport::Transport;
 
 /// Bytes read at once.
 const CHUNK: usize = 16 * 1024;
@@ -28,7 +29,7 @@ pub(crate) enum MetaEvent {
 /// Our end of a connection. Dropping it ends the connection at once.
 #[derive(Debug)]
 pub(crate) struct MetaStream {
-    stream: Arc<TcpStream>,
+    stream: Arc<Transport>,
     queue: mpsc::UnboundedSender<Vec<u8>>,
     backlog: Arc<Backlog>,
     task: JoinHandle<()>,
@@ -38,7 +39,7 @@ impl MetaStream {
     /// Starts moving bytes. Writing may stand still for `patience` before the peer is given up.
     pub(crate) fn start(
         conn: ConnId,
-        stream: TcpStream,
+        stream: Transport,
         events: mpsc::Sender<(ConnId, MetaEvent)>,
         patience: Duration,
     ) -> Self {
@@ -78,7 +79,7 @@ impl MetaStream {
     }
 
     /// Stops moving bytes and hands over the open socket.
-    pub(crate) fn park(self) -> Arc<TcpStream> {
+    pub(crate) fn park(self) -> Arc<Transport> {
         Arc::clone(&self.stream)
     }
 
@@ -98,7 +99,7 @@ impl Drop for MetaStream {
 }
 
 struct Pump {
-    stream: Arc<TcpStream>,
+    stream: Arc<Transport>,
     outgoing: mpsc::UnboundedReceiver<Vec<u8>>,
     backlog: Arc<Backlog>,
     patience: Duration,
@@ -164,18 +165,18 @@ impl Pump {
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
 
     const CONN: ConnId = ConnId(1);
 
-    async fn pair() -> (TcpStream, TcpStream) {
+    async fn pair() -> (Transport, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let ours = TcpStream::connect(listener.local_addr().unwrap())
             .await
             .unwrap();
-        (ours, listener.accept().await.unwrap().0)
+        (Transport::Tcp(ours), listener.accept().await.unwrap().0)
     }
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 //! Sockets, the device and threads. Nothing here decides anything about the mesh.
 
+pub(crate) mod activation;
 pub(crate) mod addresses;
 pub(crate) mod admission;
 pub(crate) mod datapath;
@@ -8,3 +9,7 @@ pub(crate) mod dial;
 pub(crate) mod listen;
 pub(crate) mod meta;
 pub(crate) mod neighbours;
+pub(crate) mod proxy;
+mod race;
+pub(crate) mod resolve;
+pub(crate) mod transport;

@@ -21,6 +21,7 @@ use crate::io::admission::{Admission, Tarpit};
 use crate::io::datapath::{Datapath, Reports};
 use crate::io::device::Device;
 use crate::io::meta::MetaEvent;
+use crate::io::transport::Transport;
 use crate::logging::{LIST, Log};
 use crate::scripts::{Runner, Scripts};
 use crate::signals::{Caught, Signals};
@@ -50,7 +51,7 @@ pub(super) struct Daemon {
     pub(super) streams: HashMap<ConnId, Stream>,
     pub(super) next_conn: u64,
     pub(super) admission: Admission,
-    pub(super) tarpit: Tarpit<Arc<TcpStream>>,
+    pub(super) tarpit: Tarpit<Arc<Transport>>,
     pub(super) dialling: Dialling,
     pub(super) channels: Channels,
     pub(super) acceptors: Vec<JoinHandle<()>>,

@@ -20,6 +20,7 @@ use v6router_core::crypto::rsa::{PrivateKey, PublicKey};
 
 use crate::cli::{Invocation, unreadable};
 use crate::config::{ConfigSet, ServerConfig, describe};
+use crate::io::activation;
 use crate::io::device::{CLONE_DEVICE, Device, device_mac};
 use crate::keys;
 use crate::logging::Log;
@@ -30,7 +31,9 @@ use crate::signals::Signals;
 use daemon::{Daemon, Setup};
 
 /// Runs the daemon until it is told to stop.
-pub(crate) fn run(invocation: Invocation) -> ExitCode {
+pub(crate) fn run(mut invocation: Invocation) -> ExitCode {
+    // Sockets that are meant for this process would be lost with it.
+    invocation.detach &= !activation::is_meant();
     let layout = &invocation.layout;
     let log = match Log::start(layout.ident(), invocation.debug, layout.logfile()) {
         Ok(log) => log,
@@ -124,8 +127,11 @@ fn serve(invocation: Invocation, log: Log, set: ConfigSet) -> anyhow::Result<()>
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        // Threads for name resolution only.
-        .max_blocking_threads(4)
+        // Threads for name resolution only: one each for names that are looked up at the same
+        // time, so that a resolver that hangs for one network does not stop other names. Small,
+        // for `-L` keeps their stacks in memory.
+        .max_blocking_threads(64)
+        .thread_stack_size(512 << 10)
         .build()
         .context("Couldn't start the event loop")?;
     let outcome = runtime.block_on(live(invocation, log, config, private_key.key));

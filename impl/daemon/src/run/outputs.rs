@@ -92,19 +92,25 @@ impl Daemon {
         Ok(host)
     }
 
-    fn dial(&mut self, node: NodeName) {
+    /// Tries the addresses of a node, as its host file has them now.
+    pub(super) fn dial(&mut self, node: NodeName) {
+        if let Some(earlier) = self.dialling.attempts.remove(&node) {
+            earlier.abort();
+        }
         let addresses = match self.host_file(&node) {
-            Ok(host) if host.addresses.is_empty() => {
-                let path = self.setup.invocation.layout.host(&node);
-                warn!("Cannot reach {node}: {} has no Address", path.display());
-                Vec::new()
-            }
             Ok(host) => host.addresses,
             Err(error) => {
                 warn!("Cannot reach {node}: {error}");
-                Vec::new()
+                self.feed(Input::NoAddress { node });
+                return;
             }
         };
+        if addresses.is_empty() {
+            let path = self.setup.invocation.layout.host(&node);
+            warn!("Cannot reach {node}: {} has no Address", path.display());
+            self.feed(Input::NoAddress { node });
+            return;
+        }
         let started = Instant::now();
         let setup = self.dialling.setup.clone();
         let doubtful = self
@@ -126,9 +132,7 @@ impl Daemon {
                 })
                 .await;
         });
-        if let Some(earlier) = self.dialling.attempts.insert(node, attempt) {
-            earlier.abort();
-        }
+        self.dialling.attempts.insert(node, attempt);
     }
 
     /// Tells the mesh where our device's addresses are.

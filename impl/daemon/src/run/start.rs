@@ -18,11 +18,13 @@ use v6router_core::options::Options;
 use super::daemon::{Announcing, Channels, Daemon, Setup};
 use super::streams::Dialling;
 use crate::config::{ServerConfig, describe};
+use crate::io::activation;
 use crate::io::admission::{Admission, Tarpit};
 use crate::io::datapath::Datapath;
 use crate::io::device::Device;
 use crate::io::dial::DialSetup;
 use crate::io::listen::{self, Pair, UdpSetup};
+use crate::io::proxy::Surroundings;
 use crate::logging::Log;
 use crate::scripts::{Runner, Scripts};
 
@@ -44,7 +46,11 @@ impl Daemon {
             receive_buffer: config.numbers.udp_receive_buffer,
             send_buffer: config.numbers.udp_send_buffer,
         };
-        let pairs = listen::open(&config.listen, udp).await?;
+        let inherited = match setup.invocation.detach {
+            true => Vec::new(),
+            false => activation::listeners(),
+        };
+        let pairs = listen::open(&config.listen, udp, inherited).await?;
         let addresses: Vec<SocketAddr> = pairs.iter().map(|pair| pair.address).collect();
         let (listeners, sockets): (Vec<_>, Vec<UdpSocket>) = pairs
             .into_iter()
@@ -80,6 +86,16 @@ impl Daemon {
                 interface: config.listen.interface.clone(),
                 sources: sources(&addresses),
                 timeout: config.numbers.ping_timeout,
+                proxy: config.proxy.clone(),
+                surroundings: Surroundings {
+                    name: config.name.clone(),
+                    netname: setup
+                        .invocation
+                        .layout
+                        .netname()
+                        .unwrap_or_default()
+                        .to_owned(),
+                },
             },
             attempts: HashMap::new(),
             doubtful: HashMap::new(),
@@ -122,16 +138,11 @@ fn settings(
     addresses: &[SocketAddr],
 ) -> Settings {
     let numbers = &config.numbers;
-    let first_port = addresses.first().map_or(0, SocketAddr::port);
     Settings {
         name: config.name.clone(),
         private_key,
         mode: config.mode,
-        port: config
-            .listen
-            .port
-            .clone()
-            .unwrap_or(Port::Number(first_port)),
+        port: announced_port(config.listen.port.as_ref(), addresses),
         subnets: config.subnets.clone(),
         connect_to: config.connect_to.clone(),
         packet: config.packet,
@@ -150,6 +161,17 @@ fn settings(
         bypass_security,
         sockets: addresses.iter().map(SocketFamily::of).collect(),
     }
+}
+
+/// The port that others are told: that of `Port`, as in tincd also if we listen elsewhere, but
+/// always as a number, and never as 0.
+fn announced_port(configured: Option<&Port>, addresses: &[SocketAddr]) -> Port {
+    configured
+        .and_then(listen::port_number)
+        .filter(|port| *port != 0)
+        .or_else(|| addresses.first().map(SocketAddr::port))
+        .unwrap_or_default()
+        .into()
 }
 
 /// The address from which outgoing connections of a family start: ours, if there is just one.
@@ -180,6 +202,25 @@ async fn accept(listener: TcpListener, accepted: mpsc::Sender<(TcpStream, Socket
                 // Out of descriptors, most likely: some come free only with time.
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn others_are_told_a_number_that_is_not_zero() {
+        let addresses = ["192.0.2.1:1655".parse().unwrap()];
+        for (configured, announced) in [
+            (None, 1655),
+            (Some("0"), 1655),
+            (Some("700"), 700),
+            (Some("https"), 443),
+        ] {
+            let port: Option<Port> = configured.map(|text| text.parse().unwrap());
+            assert_eq!(announced_port(port.as_ref(), &addresses), announced.into());
         }
     }
 }

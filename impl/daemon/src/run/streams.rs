@@ -1,7 +1,7 @@
 //! Meta connections: who may open one, and what is remembered of each.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,12 @@ use v6router_core::node::{Backlog, ConnId, Input};
 use super::daemon::Daemon;
 use crate::io::dial::{DialSetup, Dialled, prefer_speed};
 use crate::io::meta::MetaStream;
+use crate::io::proxy::Target;
+use crate::io::transport::Transport;
+
+/// What we tell the mesh of a node whose name only a proxy could look up: an address that no
+/// packet reaches (RFC 7600, the IPv4 dummy address). A name there would make tincd end.
+const NOWHERE: Ipv4Addr = Ipv4Addr::new(192, 0, 0, 8);
 
 /// One meta connection.
 #[derive(Debug)]
@@ -23,8 +29,8 @@ pub(super) struct Stream {
     pub(super) began: Instant,
     /// Whom we wanted to reach, or who the peer says it is.
     pub(super) node: Option<NodeName>,
-    /// We made the connection, to this address.
-    pub(super) dialled: Option<SocketAddr>,
+    /// We made the connection, to this place.
+    pub(super) dialled: Option<Target>,
 }
 
 /// Attempts to connect.
@@ -33,7 +39,7 @@ pub(super) struct Dialling {
     pub(super) setup: DialSetup,
     pub(super) attempts: HashMap<NodeName, JoinHandle<()>>,
     /// Where something answered that has not proven to be the node, the latest last.
-    pub(super) doubtful: HashMap<NodeName, Vec<SocketAddr>>,
+    pub(super) doubtful: HashMap<NodeName, Vec<Target>>,
     pub(super) results: mpsc::Sender<DialResult>,
 }
 
@@ -56,11 +62,11 @@ impl Daemon {
                 "Too many connections from {} that prove nothing; one more is ignored",
                 peer.ip()
             );
-            self.tarpit.park(Arc::new(stream));
+            self.tarpit.park(Arc::new(Transport::Tcp(stream)));
             return;
         }
         let _ = prefer_speed(&socket2::SockRef::from(&stream), peer.is_ipv4());
-        let (conn, backlog) = self.open(stream, now, None, None);
+        let (conn, backlog) = self.open(Transport::Tcp(stream), now, None, None);
         self.admission.enter(conn, peer.ip(), now);
         self.feed(Input::Accepted {
             conn,
@@ -80,15 +86,20 @@ impl Daemon {
         if self.dialling.attempts.remove(&node).is_none() {
             return;
         }
-        let Some(Dialled { stream, peer }) = dialled else {
+        let Some(Dialled { transport, target }) = dialled else {
             self.feed(Input::DialFailed { node });
             return;
         };
-        let (conn, backlog) = self.open(stream, Instant::now(), Some(node.clone()), Some(peer));
+        let peer = match &target {
+            Target::Address(address) => *address,
+            Target::Name(_, port) => SocketAddr::from((NOWHERE, *port)),
+        };
         // Until it has lasted, it may be anything.
         let doubtful = self.dialling.doubtful.entry(node.clone()).or_default();
-        doubtful.retain(|address| *address != peer);
-        doubtful.push(peer);
+        doubtful.retain(|other| *other != target);
+        doubtful.push(target.clone());
+        let (conn, backlog) =
+            self.open(transport, Instant::now(), Some(node.clone()), Some(target));
         self.feed(Input::Connected {
             conn,
             node,
@@ -101,15 +112,15 @@ impl Daemon {
     /// Starts moving bytes of a new connection.
     fn open(
         &mut self,
-        stream: TcpStream,
+        transport: Transport,
         began: Instant,
         node: Option<NodeName>,
-        dialled: Option<SocketAddr>,
+        dialled: Option<Target>,
     ) -> (ConnId, Arc<Backlog>) {
         let conn = ConnId(self.next_conn);
         self.next_conn += 1;
         let patience = self.setup.config.numbers.ping_timeout;
-        let meta = MetaStream::start(conn, stream, self.channels.meta.clone(), patience);
+        let meta = MetaStream::start(conn, transport, self.channels.meta.clone(), patience);
         let backlog = meta.backlog();
         self.streams.insert(
             conn,
@@ -129,10 +140,10 @@ impl Daemon {
         let stream = self.streams.remove(&conn)?;
         // The core ends what proves nothing in time: this address is the node's.
         if stream.began.elapsed() > self.proof_time()
-            && let (Some(node), Some(address)) = (&stream.node, stream.dialled)
+            && let (Some(node), Some(target)) = (&stream.node, &stream.dialled)
             && let Some(doubtful) = self.dialling.doubtful.get_mut(node)
         {
-            doubtful.retain(|other| *other != address);
+            doubtful.retain(|other| other != target);
         }
         Some(stream)
     }
