@@ -23,7 +23,7 @@ use v6router_core::name::NodeName;
 use v6router_core::node::Script;
 
 use crate::config::describe;
-use crate::io::activation;
+use crate::io::{activation, notify};
 
 /// Calls that may wait behind a script that hangs; ours.
 const QUEUE: usize = 4096;
@@ -142,7 +142,11 @@ impl Scripts {
     }
 
     fn spawn(&self, mut command: Command, environment: &Environment) -> io::Result<Child> {
-        for name in SOMETIMES.into_iter().chain(activation::VARIABLES) {
+        for name in SOMETIMES
+            .into_iter()
+            .chain(activation::VARIABLES)
+            .chain(notify::VARIABLES)
+        {
             command.env_remove(name);
         }
         command
@@ -190,6 +194,8 @@ fn fate(status: ExitStatus) -> String {
 
 enum Job {
     Call(Script),
+    /// `ScriptsInterpreter` has changed.
+    Interpreter(Option<String>),
     /// Everything before has run.
     Barrier(oneshot::Sender<()>),
 }
@@ -204,12 +210,13 @@ pub(crate) struct Runner {
 
 impl Runner {
     /// Starts with an empty queue.
-    pub(crate) fn start(scripts: Scripts) -> Self {
+    pub(crate) fn start(mut scripts: Scripts) -> Self {
         let (queue, mut jobs) = mpsc::channel(QUEUE);
         let task = tokio::spawn(async move {
             while let Some(job) = jobs.recv().await {
                 match job {
                     Job::Call(call) => scripts.call(&call).await,
+                    Job::Interpreter(interpreter) => scripts.interpreter = interpreter,
                     Job::Barrier(reached) => drop(reached.send(())),
                 }
             }
@@ -223,7 +230,16 @@ impl Runner {
 
     /// Lets a call wait for its turn.
     pub(crate) fn call(&mut self, call: Script) {
-        if self.queue.try_send(Job::Call(call)).is_err() {
+        self.enqueue(Job::Call(call));
+    }
+
+    /// Runs what is called from now on with this interpreter.
+    pub(crate) fn interpret_with(&mut self, interpreter: Option<String>) {
+        self.enqueue(Job::Interpreter(interpreter));
+    }
+
+    fn enqueue(&mut self, job: Job) {
+        if self.queue.try_send(job).is_err() {
             // The first loss is news, the next thousands are not.
             if self.lost.is_power_of_two() || self.lost == 0 {
                 error!("A script hangs and {QUEUE} calls wait for it: one more is lost");

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use nix::libc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// A signal that means something to us.
@@ -21,7 +22,23 @@ pub(crate) enum Caught {
     ListAll,
     /// WINCH: forget unreachable nodes.
     Purge,
+    /// One that would end us without a reason; by its number.
+    Unexpected(i32),
 }
+
+/// Signals that end a process by default and mean nothing to us. As in tincd, they are no reason
+/// to end a daemon that nobody watches. Those of a broken program (SEGV, BUS, ILL, FPE) are not
+/// among them: tincd starts itself anew from within its handler; we end, with a core if that is
+/// wanted, and leave the new start to whoever supervises us.
+const MEANINGLESS: [i32; 7] = [
+    libc::SIGVTALRM,
+    libc::SIGPROF,
+    libc::SIGXCPU,
+    libc::SIGXFSZ,
+    libc::SIGIO,
+    libc::SIGPWR,
+    libc::SIGSTKFLT,
+];
 
 /// The signals we take. PIPE is ignored by Rust's runtime, CHLD is waited for.
 #[derive(Debug)]
@@ -32,7 +49,11 @@ impl Signals {
     ///
     /// # Errors
     /// If the system refuses.
-    pub(crate) fn take() -> io::Result<Self> {
+    pub(crate) fn take(detached: bool) -> io::Result<Self> {
+        let meaningless = MEANINGLESS
+            .into_iter()
+            .filter(|_| detached)
+            .map(|number| (Caught::Unexpected(number), SignalKind::from_raw(number)));
         [
             (Caught::Stop("TERM"), SignalKind::terminate()),
             (Caught::Stop("QUIT"), SignalKind::quit()),
@@ -44,6 +65,7 @@ impl Signals {
             (Caught::Purge, SignalKind::window_change()),
         ]
         .into_iter()
+        .chain(meaningless)
         .map(|(caught, kind)| Ok((caught, signal(kind)?)))
         .collect::<io::Result<_>>()
         .map(Self)

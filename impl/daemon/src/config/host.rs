@@ -1,6 +1,7 @@
 //! A peer's host file: where to reach it, how to speak to it, and its public key.
 
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use v6router_core::addr::Port;
 use v6router_core::constants::DEFAULT_PORT;
@@ -21,6 +22,27 @@ pub(crate) struct Address {
     /// Numeric or a name to look up.
     pub(crate) host: String,
     pub(crate) port: Port,
+}
+
+/// Tells whether a file was written again. Other than the time of the last look, it does not
+/// depend on the machine's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Version {
+    file: (u64, u64),
+    length: u64,
+    modified: (i64, i64),
+}
+
+impl Version {
+    /// That of the file as it is now; `None` if there is none.
+    pub(crate) fn of(path: &Path) -> Option<Self> {
+        let meta = std::fs::metadata(path).ok()?;
+        Some(Self {
+            file: (meta.dev(), meta.ino()),
+            length: meta.len(),
+            modified: (meta.mtime(), meta.mtime_nsec()),
+        })
+    }
 }
 
 /// What `hosts/NAME` says.

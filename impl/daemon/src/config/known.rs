@@ -14,7 +14,6 @@ enum Fate {
 
 use Fate::{NoEffect, Works};
 
-const LATER: &str = "not carried out by this version; ignored";
 const OF_1_1: &str = "a variable of tinc 1.1; ignored, as tinc 1.0 ignores it";
 
 /// Variables of tinc.conf and of host files (tinc manual, "Main configuration variables" and
@@ -25,7 +24,7 @@ const VARIABLES: &[(&str, Fate)] = &[
     ("BindToInterface", Works), ("Broadcast", Works), ("Cipher", Works), ("ClampMSS", Works),
     ("Compression", Works), ("ConnectTo", Works), ("DecrementTTL", Works), ("Device", Works),
     ("DeviceType", Works), ("Digest", Works), ("DirectOnly", Works), ("Forwarding", Works),
-    ("GraphDumpFile", NoEffect(LATER)), ("Hostnames", NoEffect(LATER)),
+    ("GraphDumpFile", Works), ("Hostnames", Works),
     ("IffOneQueue", NoEffect("without effect since Linux 3.8")), ("IndirectData", Works),
     ("Interface", Works), ("KeyExpire", Works), ("LocalDiscovery", Works), ("MACExpire", Works),
     ("MACLength", Works), ("MaxOutputBufferSize", Works), ("MaxTimeout", Works),
@@ -45,6 +44,29 @@ const VARIABLES: &[(&str, Fate)] = &[
     ("MaxConnectionBurst", NoEffect(OF_1_1)), ("Sandbox", NoEffect(OF_1_1)),
     ("UPnP", NoEffect(OF_1_1)),
 ];
+
+/// Variables whose new value is in force after `SIGHUP`.
+const AT_RUN_TIME: [&str; 6] = [
+    "BindToInterface",
+    "ConnectTo",
+    "GraphDumpFile",
+    "Hostnames",
+    "PMTU",
+    "ScriptsInterpreter",
+];
+
+/// The variables that differ between two sets and whose new value only a restart puts in force.
+pub(crate) fn need_restart(old: &ConfigSet, new: &ConfigSet) -> Vec<&'static str> {
+    let values = |set: &ConfigSet, name: &str| -> Vec<String> {
+        set.all(name).map(|entry| entry.value.clone()).collect()
+    };
+    VARIABLES
+        .iter()
+        .filter(|(name, fate)| *fate == Works && !AT_RUN_TIME.contains(name))
+        .filter(|(name, _)| values(old, name) != values(new, name))
+        .map(|(name, _)| *name)
+        .collect()
+}
 
 /// One line for every entry that will not do what its author expects.
 pub(crate) fn remarks(set: &ConfigSet) -> Vec<String> {
@@ -105,6 +127,15 @@ mod tests {
         assert_eq!(nearest("subnets"), Some("Subnet"));
         assert_eq!(nearest("xyzzy"), None);
         assert_eq!(distance("kitten", "sitting"), 3);
+    }
+
+    #[test]
+    fn what_needs_a_restart_is_named() {
+        let set = |text| ConfigSet::from_text(text);
+        let old = set("Name = a\nPort = 655\nConnectTo = b\nSubnet = 10.0.0.0/8\n");
+        let new = set("Name = a\nport = 656\nConnectTo = c\nPMTU = 1400\nMode = hub\n");
+        assert_eq!(need_restart(&old, &new), ["Mode", "Port", "Subnet"]);
+        assert!(need_restart(&old, &old.clone()).is_empty());
     }
 
     #[test]

@@ -16,11 +16,11 @@ mod set;
 mod syntax;
 mod values;
 
-pub(crate) use host::{Address, HostError, HostFile};
+pub(crate) use host::{Address, HostError, HostFile, Version};
 pub(crate) use layout::{Layout, NetnameError};
 pub(crate) use name::own_name;
 pub(crate) use proxy::{Login, Protocol, Proxy};
-pub(crate) use server::{BindTo, Family, Listen, ServerConfig, connect_to};
+pub(crate) use server::{BindTo, Family, Listen, ServerConfig};
 pub(crate) use set::ConfigSet;
 pub(crate) use syntax::{FileError, NoValue, Override, describe};
-pub(crate) use values::{Reader, leading_integer};
+pub(crate) use values::leading_integer;

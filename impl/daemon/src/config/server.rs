@@ -44,8 +44,14 @@ pub(crate) struct ServerConfig {
     pub(crate) scripts_interpreter: Option<String>,
     /// `nice` value, if asked for.
     pub(crate) nice: Option<i32>,
+    /// `GraphDumpFile`.
+    pub(crate) graph_dump: Option<String>,
+    /// Addresses are looked up for the log.
+    pub(crate) hostnames: bool,
     /// What is wrong without stopping the start, one line each.
     pub(crate) complaints: Vec<String>,
+    /// What all this was read from.
+    source: ConfigSet,
 }
 
 /// Where to listen.
@@ -115,7 +121,20 @@ impl ServerConfig {
         let mut config = Self::typed(name, layout, &mut reader)?;
         complaints.extend(reader.into_complaints());
         config.complaints = complaints;
+        config.source = set;
         Ok(config)
+    }
+
+    /// Takes over what may change while the daemon runs, and names the variables whose new value
+    /// only a restart puts in force.
+    pub(crate) fn adopt(&mut self, new: Self) -> Vec<&'static str> {
+        self.connect_to = new.connect_to;
+        self.numbers.pmtu = new.numbers.pmtu;
+        self.listen.interface = new.listen.interface;
+        self.scripts_interpreter = new.scripts_interpreter;
+        self.graph_dump = new.graph_dump;
+        self.hostnames = new.hostnames;
+        known::need_restart(&self.source, &new.source)
     }
 
     fn typed(name: NodeName, layout: &Layout, r: &mut Reader<'_>) -> Result<Self, ServerError> {
@@ -140,11 +159,14 @@ impl ServerConfig {
             proxy: Proxy::read(r)?,
             interface: interface(r, layout)?,
             scripts_interpreter: text(r, "ScriptsInterpreter"),
+            graph_dump: text(r, "GraphDumpFile"),
+            hostnames: r.yes_no("Hostnames") == Some(true),
             nice: r.one_of(
                 "ProcessPriority",
                 &[("low", 10), ("normal", 0), ("high", -10)],
             )?,
             complaints: Vec::new(),
+            source: ConfigSet::default(),
         })
     }
 }
@@ -176,7 +198,7 @@ impl Listen {
 }
 
 /// The nodes of `ConnectTo`, in order, each once.
-pub(crate) fn connect_to(own: &NodeName, r: &mut Reader<'_>) -> Vec<NodeName> {
+fn connect_to(own: &NodeName, r: &mut Reader<'_>) -> Vec<NodeName> {
     let mut names = Vec::new();
     for entry in r.all("ConnectTo") {
         match entry.value.parse::<NodeName>() {
@@ -316,6 +338,18 @@ mod tests {
         let config = good("", "Port\n");
         assert_eq!(config.complaints.len(), 1);
         assert!(config.complaints[0].contains("No value for variable `Port'"));
+    }
+
+    #[test]
+    fn a_reload_takes_what_may_change_and_names_the_rest() {
+        let mut config = good("Port = 655\nPMTU = 1400\n", "");
+        let new = "Port = 656\nPMTU = 1300\nConnectTo = b\nGraphDumpFile = /g\nHostnames = yes\n";
+        assert_eq!(config.adopt(good(new, "")), ["Port"]);
+        assert_eq!(config.numbers.pmtu, Some(1300));
+        assert_eq!(config.connect_to.len(), 1);
+        assert_eq!(config.graph_dump.as_deref(), Some("/g"));
+        assert!(config.hostnames);
+        assert_eq!(config.listen.port, Some(655.into()));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! The system's resolver blocks, so it runs on threads of its own. Each attempt to connect asks
 //! anew: an address may have changed meanwhile.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::listen::port_number;
@@ -68,6 +68,14 @@ fn in_turns(found: Vec<SocketAddr>) -> Vec<SocketAddr> {
         }
         turns.extend(pair.into_iter().flatten());
     }
+}
+
+/// What an address is called, if it has a name.
+pub(crate) async fn name_of(ip: IpAddr) -> Option<String> {
+    let asked = tokio::task::spawn_blocking(move || dns_lookup::lookup_addr(&ip));
+    let name = tokio::time::timeout(LIMIT, asked).await.ok()?.ok()?.ok()?;
+    // An address without a name is given back as it is.
+    (name.parse::<IpAddr>().is_err()).then_some(name)
 }
 
 #[cfg(test)]

@@ -4,16 +4,17 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use rand::rngs::ThreadRng;
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tracing::{debug, info, warn};
 use v6router_core::node::{ConnId, Input, Node, Order};
 
+use super::picture::Pictures;
 use super::streams::{DialResult, Dialling, Stream};
 use crate::cli::Invocation;
 use crate::config::ServerConfig;
@@ -21,7 +22,9 @@ use crate::io::admission::{Admission, Tarpit};
 use crate::io::datapath::{Datapath, Reports};
 use crate::io::device::Device;
 use crate::io::meta::MetaEvent;
+use crate::io::notify::Manager;
 use crate::io::transport::Transport;
+use crate::io::watch::Sleep;
 use crate::logging::{LIST, Log};
 use crate::scripts::{Runner, Scripts};
 use crate::signals::{Caught, Signals};
@@ -56,8 +59,13 @@ pub(super) struct Daemon {
     pub(super) channels: Channels,
     pub(super) acceptors: Vec<JoinHandle<()>>,
     pub(super) announcing: Announcing,
-    /// Start or last HUP: host files changed since then are news.
-    pub(super) read_at: SystemTime,
+    pub(super) pictures: Pictures,
+    pub(super) manager: Manager,
+    /// When to tell the manager again that we are alive.
+    pub(super) heartbeat: Option<Instant>,
+    pub(super) sleep: Sleep,
+    /// Leave to look up the name of an address for the log.
+    pub(super) name_lookups: Arc<Semaphore>,
 }
 
 /// When to tell the mesh again where our device's addresses are.
@@ -98,6 +106,7 @@ pub(super) struct Channels {
     pub(super) from_meta: mpsc::Receiver<(ConnId, MetaEvent)>,
     pub(super) from_dials: mpsc::Receiver<DialResult>,
     pub(super) from_acceptors: mpsc::Receiver<(TcpStream, SocketAddr)>,
+    pub(super) from_network: mpsc::Receiver<()>,
 }
 
 impl Daemon {
@@ -107,18 +116,19 @@ impl Daemon {
         self.runner = Runner::start(scripts);
     }
 
+    /// Everything stands and all privileges that were to go are gone.
+    pub(super) fn ready(&mut self) {
+        self.manager.ready();
+        self.heartbeat = self.manager.heartbeat().map(|every| Instant::now() + every);
+    }
+
     /// Runs until a signal says stop.
     ///
     /// # Errors
     /// If the packet path broke; the stop is then as orderly as after a signal.
     pub(super) async fn serve(&mut self, signals: &mut Signals) -> anyhow::Result<()> {
         loop {
-            let deadline = self
-                .node
-                .deadline()
-                .into_iter()
-                .chain(self.announcing.at)
-                .min();
+            let deadline = self.deadline();
             let due = deadline.map_or_else(far_future, tokio::time::Instant::from_std);
             tokio::select! {
                 caught = signals.next() => {
@@ -139,17 +149,66 @@ impl Daemon {
                     }
                 }
                 Some(why) = self.reports.broken.recv() => bail!("The packet path broke: {why}"),
+                Some(()) = self.channels.from_network.recv() => self.reconsider("The network has changed"),
                 () = tokio::time::sleep_until(due), if deadline.is_some() => self.feed(Input::Timer),
             }
-            if self.announcing.is_due(Instant::now()) {
-                self.announce();
+            if let Some(slept) = self.sleep.noticed() {
+                self.reconsider(&format!("This machine has slept for {} s", slept.as_secs()));
             }
+            self.carry_out();
+            self.do_what_is_due(Instant::now());
             self.carry_out();
         }
     }
 
+    fn deadline(&self) -> Option<Instant> {
+        let picture = self
+            .setup
+            .config
+            .graph_dump
+            .as_ref()
+            .and_then(|_| self.pictures.due(Instant::now()));
+        [
+            self.node.deadline(),
+            self.announcing.at,
+            picture,
+            self.heartbeat,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// What is the shell's own to do from time to time.
+    fn do_what_is_due(&mut self, now: Instant) {
+        if self.announcing.is_due(now) {
+            self.announce();
+        }
+        if let Some(target) = &self.setup.config.graph_dump
+            && self.pictures.due(now).is_some_and(|due| due <= now)
+        {
+            self.pictures.draw(target, self.node.dump_graph(), now);
+        }
+        if self.heartbeat.is_some_and(|due| due <= now) {
+            self.manager.alive();
+            self.heartbeat = self.manager.heartbeat().map(|every| now + every);
+        }
+    }
+
+    /// Connects and pings at once: what failed before may succeed now, and what worked may not.
+    fn reconsider(&mut self, why: &str) {
+        info!("{why}: connecting and pinging now");
+        // Attempts under way speak from an address that may be gone.
+        let dialled: Vec<_> = self.dialling.attempts.keys().cloned().collect();
+        for node in dialled {
+            self.dial(node);
+        }
+        self.feed(Input::Order(Order::RetryNow));
+    }
+
     /// Closes everything in tincd's order. `tinc-down` is left to the caller.
     pub(super) async fn stop(mut self, signals: &mut Signals) {
+        self.manager.stopping();
         for task in self.acceptors.drain(..) {
             task.abort();
         }
@@ -213,6 +272,7 @@ impl Daemon {
                 self.list_traffic();
                 list(self.node.dump_mesh());
             }
+            Caught::Unexpected(number) => info!("Got unexpected signal {number}"),
             Caught::Purge => {
                 info!("Purging unreachable nodes");
                 self.feed(Input::Order(Order::Purge));

@@ -6,6 +6,7 @@
 
 mod daemon;
 mod outputs;
+mod picture;
 mod reload;
 mod start;
 mod streams;
@@ -151,7 +152,7 @@ async fn live(
     config: ServerConfig,
     private_key: PrivateKey,
 ) -> anyhow::Result<()> {
-    let mut signals = Signals::take().context("Couldn't take over signals")?;
+    let mut signals = Signals::take(invocation.detach).context("Couldn't take over signals")?;
     let mac = device_mac(invocation.layout.netname(), &config.name);
     let device = Arc::new(Device::open(config.interface.as_deref(), mac)?);
     info!(
@@ -205,7 +206,12 @@ async fn work(
         scripts.confbase = Path::new("/").to_owned();
         daemon.root_changed(scripts.clone());
     }
+    daemon.ready();
     let outcome = daemon.serve(signals).await;
+    // For tinc-down, which is left to do.
+    scripts
+        .interpreter
+        .clone_from(&daemon.setup.config.scripts_interpreter);
     daemon.stop(signals).await;
     outcome
 }

@@ -8,7 +8,7 @@ use v6router_core::node::{Closing, ConnId, Input, Output};
 
 use super::daemon::Daemon;
 use super::streams::DialResult;
-use crate::config::{HostError, HostFile};
+use crate::config::{HostError, HostFile, Version};
 use crate::io::addresses;
 use crate::io::dial::dial;
 use crate::io::neighbours;
@@ -41,7 +41,10 @@ impl Daemon {
                 Output::StationsGone(macs) => {
                     tokio::spawn(neighbours::forget(self.device.name().to_owned(), macs));
                 }
-                Output::Publish(picture) => self.datapath.shared().publish(picture),
+                Output::Publish(picture) => {
+                    self.pictures.changed();
+                    self.datapath.shared().publish(picture);
+                }
             }
         }
     }
@@ -70,6 +73,7 @@ impl Daemon {
     }
 
     fn load_host(&mut self, conn: ConnId, name: NodeName) {
+        let version = Version::of(&self.setup.invocation.layout.host(&name));
         let host = match self.host_file(&name) {
             Ok(host) => Some(Box::new(host.config)),
             Err(error) => {
@@ -79,6 +83,7 @@ impl Daemon {
         };
         if let Some(stream) = self.streams.get_mut(&conn) {
             stream.node = Some(name);
+            stream.host = version;
         }
         self.feed(Input::HostLoaded { conn, host });
     }

@@ -1,19 +1,19 @@
 //! HUP: what changed in the files since we last looked.
 
 use std::collections::BTreeSet;
-use std::time::SystemTime;
 
-use tracing::{error, warn};
+use anyhow::anyhow;
+use tracing::{error, info, warn};
 use v6router_core::name::NodeName;
 use v6router_core::node::{Input, Order};
 
 use super::daemon::Daemon;
 use crate::cli::unreadable;
-use crate::config::{ConfigSet, Reader, connect_to, describe};
+use crate::config::{ConfigSet, ServerConfig, Version, describe};
 
 impl Daemon {
-    /// Opens the log file again, reads `ConnectTo` again and ends the connections of nodes whose
-    /// host file changed or vanished.
+    /// Opens the log file again, reads the whole configuration again, puts in force what may
+    /// change at run time, and ends the connections of nodes whose host file changed or vanished.
     ///
     /// tincd ends when `tinc.conf` cannot be read. We keep what is in force: a typing error must
     /// not cut off the only way to correct it.
@@ -21,44 +21,69 @@ impl Daemon {
         if let Err(error) = self.log.reopen() {
             error!("Cannot open the log file again: {}", describe(&error));
         }
-        let invocation = &self.setup.invocation;
-        let set = match ConfigSet::server(&invocation.layout, &invocation.overrides) {
-            Ok(set) => set,
-            Err(error) => {
-                for line in unreadable(&invocation.layout, &error) {
+        self.manager.reloading();
+        match self.read_again() {
+            Ok(config) => self.put_in_force(config),
+            Err(lines) => {
+                for line in lines {
                     error!("{line}");
                 }
                 error!("The configuration in force stays as it is");
-                return;
             }
-        };
-        let mut reader = Reader::new(&set);
-        let connect_to = connect_to(&self.setup.config.name, &mut reader);
-        for complaint in reader.into_complaints() {
+        }
+        self.manager.ready();
+    }
+
+    /// The configuration as it is in the files now, if a daemon could start with it.
+    fn read_again(&self) -> Result<ServerConfig, Vec<String>> {
+        let invocation = &self.setup.invocation;
+        let (layout, overrides) = (&invocation.layout, &invocation.overrides);
+        let set = ConfigSet::server(layout, overrides).map_err(|e| unreadable(layout, &e))?;
+        ServerConfig::read(set, layout, overrides)
+            .map_err(|error| vec![format!("{:#}", anyhow!(error))])
+    }
+
+    fn put_in_force(&mut self, mut config: ServerConfig) {
+        for complaint in std::mem::take(&mut config.complaints) {
             warn!("{complaint}");
         }
-        let drop = self.changed_hosts();
-        self.read_at = SystemTime::now();
+        let need_restart = self.setup.config.adopt(config);
+        if !need_restart.is_empty() {
+            warn!(
+                "Changed, but in force only after a restart: {}",
+                need_restart.join(", ")
+            );
+        }
+        let config = &self.setup.config;
+        let connect_to = config.connect_to.clone();
+        let pmtu = config.numbers.pmtu;
+        self.dialling
+            .setup
+            .interface
+            .clone_from(&config.listen.interface);
         // Whatever was doubtful may have been corrected.
         self.dialling.doubtful.clear();
+        self.runner
+            .interpret_with(config.scripts_interpreter.clone());
+        self.pictures.changed();
+        let drop = self.changed_hosts();
+        info!("The configuration was read again");
+        self.feed(Input::Order(Order::BoundPmtu(pmtu)));
         self.feed(Input::Order(Order::Reload { connect_to, drop }));
     }
 
-    /// Connected nodes whose host file is gone or newer than our last look.
+    /// Connected nodes whose host file is gone or was written since it was read for the
+    /// connection.
     fn changed_hosts(&self) -> Vec<NodeName> {
-        let connected: BTreeSet<&NodeName> = self
+        let changed: BTreeSet<&NodeName> = self
             .streams
             .values()
-            .filter_map(|stream| stream.node.as_ref())
-            .collect();
-        connected
-            .into_iter()
-            .filter(|name| {
+            .filter_map(|stream| {
+                let (name, seen) = (stream.node.as_ref()?, stream.host?);
                 let path = self.setup.invocation.layout.host(name);
-                let modified = std::fs::metadata(path).and_then(|meta| meta.modified());
-                !modified.is_ok_and(|modified| modified <= self.read_at)
+                (Version::of(&path) != Some(seen)).then_some(name)
             })
-            .cloned()
-            .collect()
+            .collect();
+        changed.into_iter().cloned().collect()
     }
 }

@@ -4,18 +4,20 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use nix::net::if_::if_nametoindex;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
-use tracing::error;
+use tokio::sync::{Semaphore, mpsc};
+use tracing::{error, warn};
 use v6router_core::addr::Port;
 use v6router_core::crypto::rsa::PrivateKey;
 use v6router_core::node::{Node, Settings, SocketFamily};
 use v6router_core::options::Options;
 
 use super::daemon::{Announcing, Channels, Daemon, Setup};
+use super::picture::Pictures;
 use super::streams::Dialling;
 use crate::config::{ServerConfig, describe};
 use crate::io::activation;
@@ -24,12 +26,17 @@ use crate::io::datapath::Datapath;
 use crate::io::device::Device;
 use crate::io::dial::DialSetup;
 use crate::io::listen::{self, Pair, UdpSetup};
+use crate::io::notify::Manager;
 use crate::io::proxy::Surroundings;
+use crate::io::watch::{self, Sleep};
 use crate::logging::Log;
 use crate::scripts::{Runner, Scripts};
 
 /// Chunks of bytes, connections and such that may wait for the loop; ours.
 const EVENTS: usize = 256;
+
+/// Names of addresses that are looked up for the log at the same time; ours.
+const NAME_LOOKUPS: usize = 8;
 
 impl Daemon {
     /// Opens the sockets, starts the threads and the node, and waits for our own `subnet-up`.
@@ -68,6 +75,14 @@ impl Daemon {
         let (datapath, reports) = Datapath::start(Arc::clone(device), sockets, node.forwarding())
             .context("Couldn't start the packet threads")?;
         let (meta, from_meta) = mpsc::channel(EVENTS);
+        let (network, from_network) = mpsc::channel(1);
+        match if_nametoindex(device.name()).map_err(io::Error::from) {
+            Ok(own) => watch::network(own, network).map(drop),
+            Err(error) => Err(error),
+        }
+        .unwrap_or_else(|error| {
+            warn!("Changes of the network go unnoticed: {}", describe(&error));
+        });
         let (results, from_dials) = mpsc::channel(EVENTS);
         let (accepted, from_acceptors) = mpsc::channel(EVENTS);
         let acceptors = listeners
@@ -120,10 +135,15 @@ impl Daemon {
                 from_meta,
                 from_dials,
                 from_acceptors,
+                from_network,
             },
             acceptors,
             announcing: Announcing::default(),
-            read_at: SystemTime::now(),
+            pictures: Pictures::default(),
+            heartbeat: None,
+            manager: Manager::find(),
+            sleep: Sleep::watch(),
+            name_lookups: Arc::new(Semaphore::new(NAME_LOOKUPS)),
         };
         daemon.carry_out();
         daemon.runner.idle().await;

@@ -8,14 +8,16 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tracing::warn;
+use tracing::{info, warn};
 use v6router_core::name::NodeName;
 use v6router_core::node::{Backlog, ConnId, Input};
 
 use super::daemon::Daemon;
+use crate::config::Version;
 use crate::io::dial::{DialSetup, Dialled, prefer_speed};
 use crate::io::meta::MetaStream;
 use crate::io::proxy::Target;
+use crate::io::resolve;
 use crate::io::transport::Transport;
 
 /// What we tell the mesh of a node whose name only a proxy could look up: an address that no
@@ -29,6 +31,8 @@ pub(super) struct Stream {
     pub(super) began: Instant,
     /// Whom we wanted to reach, or who the peer says it is.
     pub(super) node: Option<NodeName>,
+    /// The host file of that node when it was read for this connection.
+    pub(super) host: Option<Version>,
     /// We made the connection, to this place.
     pub(super) dialled: Option<Target>,
 }
@@ -66,6 +70,7 @@ impl Daemon {
             return;
         }
         let _ = prefer_speed(&socket2::SockRef::from(&stream), peer.is_ipv4());
+        self.look_up_name(peer);
         let (conn, backlog) = self.open(Transport::Tcp(stream), now, None, None);
         self.admission.enter(conn, peer.ip(), now);
         self.feed(Input::Accepted {
@@ -91,7 +96,10 @@ impl Daemon {
             return;
         };
         let peer = match &target {
-            Target::Address(address) => *address,
+            Target::Address(address) => {
+                self.look_up_name(*address);
+                *address
+            }
             Target::Name(_, port) => SocketAddr::from((NOWHERE, *port)),
         };
         // Until it has lasted, it may be anything.
@@ -106,6 +114,23 @@ impl Daemon {
             peer,
             started,
             backlog,
+        });
+    }
+
+    /// With `Hostnames`, has the log say what an address is called, beside everything else.
+    pub(super) fn look_up_name(&self, peer: SocketAddr) {
+        if !self.setup.config.hostnames {
+            return;
+        }
+        // Strangers connect too: whoever comes while enough look-ups are under way has no name.
+        let Ok(permit) = Arc::clone(&self.name_lookups).try_acquire_owned() else {
+            return;
+        };
+        tokio::spawn(async move {
+            if let Some(name) = resolve::name_of(peer.ip()).await {
+                info!("{} port {} is {name}", peer.ip(), peer.port());
+            }
+            drop(permit);
         });
     }
 
@@ -128,6 +153,7 @@ impl Daemon {
                 meta,
                 began,
                 node,
+                host: None,
                 dialled,
             },
         );
