@@ -3,6 +3,9 @@
 use std::io;
 use std::net::Ipv6Addr;
 
+use nix::ifaddrs::getifaddrs;
+use nix::net::if_::InterfaceFlags;
+
 /// One line an address: 32 hex digits, interface number, prefix length, scope, flags, name
 /// (Linux, `proc(5)`).
 const TABLE: &str = "/proc/net/if_inet6";
@@ -17,6 +20,13 @@ const DUPLICATE: u32 = 0x08;
 /// If the kernel's table cannot be read, for instance where IPv6 is switched off.
 pub(crate) fn of_interface(name: &str) -> io::Result<Vec<Ipv6Addr>> {
     Ok(parse(&std::fs::read_to_string(TABLE)?, name))
+}
+
+/// Whether an interface is up.
+pub(crate) fn is_up(name: &str) -> bool {
+    getifaddrs().is_ok_and(|mut all| {
+        all.any(|one| one.interface_name == name && one.flags.contains(InterfaceFlags::IFF_UP))
+    })
 }
 
 /// Whether the kernel forwards IPv6 packets that come in by an interface.

@@ -143,6 +143,10 @@ impl Daemon {
     /// Tells the mesh where our device's addresses are.
     pub(super) fn announce(&mut self) {
         let interface = self.device.name();
+        // As long as nobody has put it to use there is nobody to be found.
+        if !addresses::is_up(interface) {
+            return;
+        }
         // Without IPv6 there is nothing to tell.
         let addresses = addresses::of_interface(interface).unwrap_or_default();
         let router = addresses::forwards(interface);
