@@ -27,9 +27,8 @@ pub(crate) enum PrivilegeError {
 /// If the system refuses, for want of privilege or by a limit.
 pub(crate) fn lock_memory() -> Result<(), PrivilegeError> {
     // The limit is on what an ordinary user may lock: after `-U` it would keep us from starting
-    // scripts.
-    setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY)
-        .map_err(|errno| PrivilegeError::Refused("setrlimit", errno))?;
+    // scripts. A container may not let us lift it; what we may lock then is what it allows.
+    let _ = setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY);
     mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE)
         .map_err(|errno| PrivilegeError::Refused("mlockall", errno))
 }
