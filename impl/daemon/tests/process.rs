@@ -1,0 +1,353 @@
+//! The daemon as a process: detached, signalled, reloaded, supervised, moved between networks.
+
+mod support;
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixDatagram;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use support::{BOTH, Kind, PATIENCE, Site, TempDir, alone, wait_for};
+
+const ONE: (&str, &str) = ("node_one", "Port = 655\nAddress = 127.0.0.1");
+const TWO: (&str, &str) = ("node_two", "Port = 1655\nAddress = 127.0.0.1");
+
+/// Two nodes; the second connects to the first.
+fn pair(root: &TempDir, conf: &str) -> (Site, Site) {
+    let one = Site::new(root.path(), "node_one", conf, &[ONE, TWO]);
+    let two = Site::new(
+        root.path(),
+        "node_two",
+        "ConnectTo = node_one\n",
+        &[ONE, TWO],
+    );
+    (one, two)
+}
+
+fn ip(words: &str) {
+    let status = Command::new("ip").args(words.split(' ')).status().unwrap();
+    assert!(status.success(), "ip {words}");
+}
+
+#[test]
+fn a_detached_daemon_logs_to_its_file_and_follows_it_through_rotation() {
+    alone(
+        "a_detached_daemon_logs_to_its_file_and_follows_it_through_rotation",
+        || {
+            for kind in BOTH {
+                let dir = TempDir::new();
+                let site = Site::new(dir.path(), "node_one", "", &[ONE]);
+                let mut command = site.command(kind);
+                command.arg("--logfile").arg(site.dir.join("log"));
+                assert!(command.status().unwrap().success());
+                site.wait_for_log("Ready");
+                let pid = fs::read_to_string(site.pidfile()).unwrap();
+                let pid = pid.trim();
+                assert!(
+                    site.log().contains(&format!("tinc[{pid}]: Ready")),
+                    "{}",
+                    site.log()
+                );
+                let cwd = fs::read_link(format!("/proc/{pid}/cwd")).unwrap();
+                assert_eq!(cwd.to_str(), Some("/"));
+                fs::rename(site.dir.join("log"), site.dir.join("log.1")).unwrap();
+                assert!(site.kill(kind, "HUP").success());
+                wait_for("a new log file", || {
+                    site.dir.join("log").exists().then_some(())
+                });
+                assert!(site.kill(kind, "TERM").success());
+                site.wait_for_log("Terminating");
+                wait_for("no pid file", || (!site.pidfile().exists()).then_some(()));
+            }
+        },
+    );
+}
+
+#[test]
+fn memory_is_locked_or_the_start_says_why_not() {
+    alone("memory_is_locked_or_the_start_says_why_not", || {
+        let dir = TempDir::new();
+        let site = Site::new(dir.path(), "node_one", "", &[ONE]);
+        let mut daemon = site.start(Kind::Ours, &["-L"]);
+        site.wait_for("the start or its end", || {
+            ["Ready", "mlockall"]
+                .iter()
+                .any(|text| site.log().contains(text))
+        });
+        if site.log().contains("mlockall failed") {
+            assert_eq!(daemon.ended().code(), Some(1));
+            return;
+        }
+        let pid = fs::read_to_string(site.pidfile()).unwrap();
+        let status = fs::read_to_string(format!("/proc/{}/status", pid.trim())).unwrap();
+        let locked = status
+            .lines()
+            .find(|line| line.starts_with("VmLck:"))
+            .unwrap();
+        assert!(
+            !locked.ends_with("\t       0 kB"),
+            "-L locked nothing: {locked}"
+        );
+    });
+}
+
+#[test]
+fn signals_without_a_meaning_are_noted_and_ignored() {
+    alone("signals_without_a_meaning_are_noted_and_ignored", || {
+        let dir = TempDir::new();
+        let site = Site::new(dir.path(), "node_one", "", &[ONE]);
+        let mut command = site.command(Kind::Ours);
+        command.arg("--logfile").arg(site.dir.join("log"));
+        assert!(command.status().unwrap().success());
+        site.wait_for_log("Ready");
+        for number in ["26", "27", "29"] {
+            assert!(site.kill(Kind::Ours, number).success());
+            site.wait_for_log(&format!("Got unexpected signal {number}"));
+        }
+        for (signal, answer) in [
+            ("USR1", "End of connections."),
+            ("USR2", "End of subnet list."),
+            ("WINCH", "Purging unreachable nodes"),
+            ("ALRM", "Got ALRM signal"),
+            ("INT", "Temporarily setting debug level to 5"),
+        ] {
+            assert!(site.kill(Kind::Ours, signal).success());
+            site.wait_for_log(answer);
+        }
+        assert!(site.kill(Kind::Ours, "TERM").success());
+        site.wait_for_log("Terminating");
+    });
+}
+
+#[test]
+fn a_reload_changes_what_it_may_and_nothing_if_anything_is_wrong() {
+    alone(
+        "a_reload_changes_what_it_may_and_nothing_if_anything_is_wrong",
+        || {
+            let dir = TempDir::new();
+            let (one, two) = pair(&dir, "");
+            let three = ("node_three", "Port = 2655\nAddress = 127.0.0.1");
+            let third = Site::new(dir.path(), "node_three", "", &[ONE, TWO, three]);
+            let key = include_str!("../testdata/rsa_key.pub");
+            one.write("hosts/node_three", &format!("{}\n{key}", three.1));
+            let mut daemon = one.start(Kind::Ours, &[]);
+            let _two = two.start(Kind::Tincd, &[]);
+            let _three = third.start(Kind::Tincd, &[]);
+            one.wait_for_log("connection with node_two");
+            let conf = fs::read_to_string(one.dir.join("tinc.conf")).unwrap();
+            for (bad, why) in [
+                ("Port", "No value for variable `Port'"),
+                ("Cipher = rot13", "rot13"),
+            ] {
+                one.write(
+                    "tinc.conf",
+                    &format!("{conf}ConnectTo = node_three\n{bad}\n"),
+                );
+                one.kill(Kind::Ours, "HUP");
+                one.wait_for_log(why);
+            }
+            one.wait_for("two refusals", || {
+                one.log()
+                    .matches("The configuration in force stays as it is")
+                    .count()
+                    == 2
+            });
+            assert!(!one.log().contains("connection with node_three"));
+            one.write(
+                "tinc.conf",
+                &format!("{conf}ConnectTo = node_three\nKeyExpire = 100\n"),
+            );
+            one.kill(Kind::Ours, "HUP");
+            one.wait_for_log("in force only after a restart: KeyExpire");
+            one.wait_for_log("connection with node_three (127.0.0.1:2655) activated");
+            // Only the peer whose host file was written anew is dropped, and it returns.
+            one.write("hosts/node_three", &format!("# new\n{}\n{key}", three.1));
+            one.kill(Kind::Ours, "HUP");
+            one.wait_for_log("closing the connection with node_three");
+            one.wait_for("node_three again", || {
+                one.log()
+                    .matches("connection with node_three (127.0.0.1:2655) activated")
+                    .count()
+                    == 2
+            });
+            assert_eq!(
+                one.log().matches("connection with node_two").count(),
+                1,
+                "{}",
+                one.log()
+            );
+            one.kill(Kind::Ours, "TERM");
+            assert_eq!(daemon.ended().code(), Some(0));
+        },
+    );
+}
+
+#[test]
+fn bypass_security_works_between_both_kinds() {
+    alone("bypass_security_works_between_both_kinds", || {
+        for [first, second] in [[Kind::Ours, Kind::Tincd], [Kind::Tincd, Kind::Ours]] {
+            let dir = TempDir::new();
+            let (one, two) = pair(&dir, "");
+            let _one = one.start(first, &["--bypass-security"]);
+            one.wait_for_log("Ready");
+            let _two = two.start(second, &["--bypass-security"]);
+            for (site, peer) in [(&one, "node_two"), (&two, "node_one")] {
+                site.wait_for("an active connection", || {
+                    let log = site.log().to_lowercase();
+                    log.contains(&format!("connection with {peer}")) && log.contains("activated")
+                });
+            }
+        }
+    });
+}
+
+/// tincd 1.0.36 writes the same, though the first time only after a minute.
+#[test]
+fn the_mesh_is_drawn_to_the_file() {
+    alone("the_mesh_is_drawn_to_the_file", || {
+        let dir = TempDir::new();
+        let target = dir.path().join("graph");
+        let conf = format!("GraphDumpFile = {}\n", target.display());
+        let site = Site::new(dir.path(), "node_one", &conf, &[ONE]);
+        let _daemon = site.start(Kind::Ours, &[]);
+        site.wait_for("a drawing", || target.exists());
+        let expected = "digraph {\n\t\"node_one\" [label = \"node_one\"];\n}\n";
+        assert_eq!(fs::read_to_string(&target).unwrap(), expected);
+    });
+}
+
+/// What a service manager hears.
+fn next_word(manager: &UnixDatagram) -> String {
+    let mut buffer = [0; 512];
+    let count = manager.recv(&mut buffer).unwrap();
+    String::from_utf8_lossy(&buffer[..count]).into_owned()
+}
+
+#[test]
+fn a_service_manager_hears_how_we_are() {
+    alone("a_service_manager_hears_how_we_are", || {
+        let dir = TempDir::new();
+        let site = Site::new(dir.path(), "node_one", "", &[ONE]);
+        let path = dir.path().join("notify");
+        let manager = UnixDatagram::bind(&path).unwrap();
+        manager.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut command = site.command(Kind::Ours);
+        command
+            .args(["-D"])
+            .env("NOTIFY_SOCKET", &path)
+            .env("WATCHDOG_USEC", "400000");
+        let mut daemon = site.spawn(command);
+        assert!(next_word(&manager).starts_with("READY=1\nMAINPID="));
+        assert_eq!(next_word(&manager), "WATCHDOG=1\n");
+        assert_eq!(next_word(&manager), "WATCHDOG=1\n");
+        let after_beats = || loop {
+            let word = next_word(&manager);
+            if word != "WATCHDOG=1\n" {
+                return word;
+            }
+        };
+        site.kill(Kind::Ours, "HUP");
+        assert!(after_beats().starts_with("RELOADING=1\nMONOTONIC_USEC="));
+        assert!(after_beats().starts_with("READY=1\n"));
+        site.kill(Kind::Ours, "TERM");
+        assert_eq!(after_beats(), "STOPPING=1\n");
+        assert_eq!(daemon.ended().code(), Some(0));
+    });
+}
+
+#[test]
+fn an_inherited_socket_is_listened_on() {
+    alone("an_inherited_socket_is_listened_on", || {
+        for kind in BOTH {
+            let dir = TempDir::new();
+            let (one, two) = pair(&dir, "");
+            let socket = TcpListener::bind("127.0.0.1:655").unwrap();
+            // The shell moves it to where the protocol wants it and becomes the daemon.
+            let inner = one.command(kind);
+            let mut command = Command::new("sh");
+            command
+                .args([
+                    "-c",
+                    "export LISTEN_PID=$$ LISTEN_FDS=1; exec \"$0\" \"$@\" 3<&0 0</dev/null",
+                ])
+                .arg(inner.get_program())
+                .args(inner.get_args())
+                .args(["-D", "-d3"])
+                .stdin(Stdio::from(OwnedFd::from(socket)));
+            let _one = one.spawn(command);
+            one.wait_for_log("Ready");
+            assert!(!one.log().contains("Can't bind"), "{}", one.log());
+            let _two = two.start(Kind::Tincd, &[]);
+            two.wait_for_log("activated");
+        }
+    });
+}
+
+#[test]
+fn another_network_is_noticed_at_once() {
+    alone("another_network_is_noticed_at_once", || {
+        let dir = TempDir::new();
+        let far = ("node_one", "Port = 655\nAddress = 10.9.9.9");
+        let one = Site::new(dir.path(), "node_one", "", &[far, TWO]);
+        // Left to its own, it would try again after five minutes.
+        let conf = "ConnectTo = node_one\nMinTimeout = 300\n";
+        let two = Site::new(dir.path(), "node_two", conf, &[far, TWO]);
+        let _one = one.start(Kind::Tincd, &[]);
+        one.wait_for_log("Ready");
+        let _two = two.start(Kind::Ours, &[]);
+        two.wait_for_log("next attempt to connect to node_one in 300s");
+        ip("address add 10.9.9.9/32 dev lo");
+        two.wait_for_log("The network has changed");
+        two.wait_for_log("activated");
+        // Our own device is no news.
+        let news = two.log().matches("The network has changed").count();
+        let device = two.log();
+        let device = device
+            .split("interface ")
+            .nth(1)
+            .unwrap()
+            .split_whitespace()
+            .next()
+            .unwrap();
+        ip(&format!("link set {device} up"));
+        ip(&format!("address add 10.8.8.8/24 dev {device}"));
+        two.kill(Kind::Ours, "USR1");
+        two.wait_for_log("End of connections.");
+        let known = |log: String| log.matches("The network has changed").count();
+        assert!(known(two.log()) <= news + 1, "{}", two.log());
+    });
+}
+
+#[test]
+fn a_dead_first_address_does_not_cost_a_time_out() {
+    alone("a_dead_first_address_does_not_cost_a_time_out", || {
+        let dir = TempDir::new();
+        // A link on which nobody answers.
+        ip("link add dead type veth peer name end");
+        ip("link set dead up");
+        ip("address add 10.7.7.1/24 dev dead");
+        let address =
+            "Port = 655\nAddress = 10.7.7.7\nAddress = no-such-name.invalid\nAddress = 127.0.0.1";
+        let slow = ("node_one", address);
+        let one = Site::new(dir.path(), "node_one", "", &[slow, TWO]);
+        let two = Site::new(
+            dir.path(),
+            "node_two",
+            "ConnectTo = node_one\nPingTimeout = 30\n",
+            &[slow, TWO],
+        );
+        let _one = one.start(Kind::Tincd, &[]);
+        one.wait_for_log("Ready");
+        let _two = two.start(Kind::Ours, &[]);
+        let began = std::time::Instant::now();
+        two.wait_for_log("activated");
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "{:?}",
+            began.elapsed()
+        );
+        assert!(two.log().contains("10.7.7.7"), "{}", two.log());
+    });
+}
