@@ -37,13 +37,25 @@ pub(crate) fn lock_memory() -> Result<(), PrivilegeError> {
 ///
 /// # Errors
 /// If the system refuses: values below 0 take privilege.
-#[allow(unsafe_code)]
 pub(crate) fn set_nice(nice: i32) -> Result<(), PrivilegeError> {
-    // SAFETY: setpriority takes three integers and touches no memory of ours.
-    let result = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice) };
-    Errno::result(result)
-        .map(drop)
-        .map_err(|errno| PrivilegeError::Refused("setpriority", errno))
+    // Linux has a priority for each thread; 0 stands for the one that asks.
+    let threads: Vec<libc::id_t> = std::fs::read_dir("/proc/self/task")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .collect();
+    let threads = if threads.is_empty() { vec![0] } else { threads };
+    for thread in threads {
+        #[allow(unsafe_code)]
+        // SAFETY: setpriority takes three integers and touches no memory of ours.
+        let result = unsafe { libc::setpriority(libc::PRIO_PROCESS, thread, nice) };
+        match Errno::result(result) {
+            // A thread may end meanwhile.
+            Ok(_) | Err(Errno::ESRCH) => {}
+            Err(errno) => return Err(PrivilegeError::Refused("setpriority", errno)),
+        }
+    }
+    Ok(())
 }
 
 /// Changes root to `root` and becomes `user`, where given.
