@@ -203,6 +203,43 @@ fn bypass_security_works_between_both_kinds() {
     });
 }
 
+#[test]
+fn every_thread_has_the_priority_that_was_asked_for() {
+    alone("every_thread_has_the_priority_that_was_asked_for", || {
+        let dir = TempDir::new();
+        let site = Site::new(dir.path(), "node_one", "ProcessPriority = Low\n", &[ONE]);
+        let _daemon = site.start(Kind::Ours, &[]);
+        site.wait_for_log("Ready");
+        let pid = fs::read_to_string(site.pidfile()).unwrap();
+        let tasks = format!("/proc/{}/task", pid.trim());
+        let nice = || -> Vec<String> {
+            fs::read_dir(&tasks)
+                .unwrap()
+                .map(|task| fs::read_to_string(task.unwrap().path().join("stat")).unwrap())
+                // The 19th word; the second is in parentheses.
+                .filter_map(|stat| Some(stat.rsplit_once(") ")?.1.split(' ').nth(16)?.to_owned()))
+                .collect()
+        };
+        site.wait_for("all threads at 10", || {
+            let nice = nice();
+            nice.len() >= 3 && nice.iter().all(|nice| nice == "10")
+        });
+    });
+}
+
+#[test]
+fn the_log_says_what_an_address_is_called_if_asked() {
+    alone("the_log_says_what_an_address_is_called_if_asked", || {
+        let dir = TempDir::new();
+        let (one, two) = pair(&dir, "Hostnames = yes\n");
+        let _one = one.start(Kind::Ours, &[]);
+        one.wait_for_log("Ready");
+        let _two = two.start(Kind::Tincd, &[]);
+        // From /etc/hosts.
+        one.wait_for_log(" is localhost");
+    });
+}
+
 /// tincd 1.0.36 writes the same, though the first time only after a minute.
 #[test]
 fn the_mesh_is_drawn_to_the_file() {

@@ -45,8 +45,9 @@ const VARIABLES: &[(&str, Fate)] = &[
     ("UPnP", NoEffect(OF_1_1)),
 ];
 
-/// Variables whose new value is in force after `SIGHUP`.
-const AT_RUN_TIME: [&str; 6] = [
+/// Variables of ours whose new value is in force after `SIGHUP`, or is for others only.
+const AT_RUN_TIME: [&str; 7] = [
+    "Address",
     "BindToInterface",
     "ConnectTo",
     "GraphDumpFile",

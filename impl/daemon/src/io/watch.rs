@@ -19,7 +19,6 @@ use rtnetlink::packet_route::route::{
 };
 use rtnetlink::{MulticastGroup, new_multicast_connection};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
 /// After a change, further ones are gathered so long; ours. A cable that is plugged in brings a
 /// link, then addresses, then routes.
@@ -27,12 +26,12 @@ const GATHER: Duration = Duration::from_secs(1);
 /// Facts remembered; ours. A router with more routes than that has no use for this.
 const MAX_FACTS: usize = 1024;
 
-/// Tells `changes` of every change that does not concern our own device, the interface `own`.
-/// The task ends when nobody listens any more.
+/// Tells `changes` of every change that does not concern our own device, the interface `own`,
+/// as long as somebody listens.
 ///
 /// # Errors
 /// If the kernel does not let us listen.
-pub(crate) fn network(own: u32, changes: mpsc::Sender<()>) -> std::io::Result<JoinHandle<()>> {
+pub(crate) fn network(own: u32, changes: mpsc::Sender<()>) -> std::io::Result<()> {
     let (connection, _, messages) = new_multicast_connection(&[
         MulticastGroup::Link,
         MulticastGroup::Ipv4Ifaddr,
@@ -41,7 +40,8 @@ pub(crate) fn network(own: u32, changes: mpsc::Sender<()>) -> std::io::Result<Jo
         MulticastGroup::Ipv6Route,
     ])?;
     tokio::spawn(connection);
-    Ok(tokio::spawn(listen(own, messages, changes)))
+    tokio::spawn(listen(own, messages, changes));
+    Ok(())
 }
 
 type Messages<Address> = UnboundedReceiver<(NetlinkMessage<RouteNetlinkMessage>, Address)>;
@@ -117,7 +117,9 @@ impl Known {
                 true
             }
             Some(_) if self.0.len() >= MAX_FACTS && !self.0.contains_key(&fact) => false,
-            Some(useful) => self.0.insert(fact, useful) != Some(useful),
+            // Of a link that is lost it is not known yet whether it returns in a moment, with
+            // every connection on it still alive; if it does not, its addresses go.
+            Some(useful) => self.0.insert(fact, useful) != Some(useful) && useful,
         }
     }
 }
@@ -251,11 +253,11 @@ mod tests {
     }
 
     #[test]
-    fn a_link_counts_when_it_comes_up_or_goes_down() {
+    fn a_link_counts_when_it_comes_up() {
         let up = LinkFlags::Up | LinkFlags::Running;
         let told = [up, up, up | LinkFlags::Promisc, LinkFlags::Up, up];
         let told = told.into_iter().map(|flags| link(2, flags)).collect();
-        assert_eq!(news(told), [true, false, false, true, true]);
+        assert_eq!(news(told), [true, false, false, false, true]);
     }
 
     #[test]
@@ -264,7 +266,7 @@ mod tests {
         let new = |flags| RouteNetlinkMessage::NewAddress(address(2, "2001:db8::1", flags));
         let gone = RouteNetlinkMessage::DelAddress(address(2, "2001:db8::1", none));
         let told = vec![new(tentative), new(none), new(none), gone, new(none)];
-        assert_eq!(news(told), [true, true, false, true, true]);
+        assert_eq!(news(told), [false, true, false, true, true]);
     }
 
     #[test]

@@ -198,12 +198,17 @@ impl Daemon {
     /// Connects and pings at once: what failed before may succeed now, and what worked may not.
     fn reconsider(&mut self, why: &str) {
         info!("{why}: connecting and pinging now");
-        // Attempts under way speak from an address that may be gone.
+        self.dial_anew();
+        self.feed(Input::Order(Order::RetryNow));
+    }
+
+    /// Begins the attempts under way once more: they speak from an address that may be gone, or
+    /// to one that is no longer configured.
+    pub(super) fn dial_anew(&mut self) {
         let dialled: Vec<_> = self.dialling.attempts.keys().cloned().collect();
         for node in dialled {
             self.dial(node);
         }
-        self.feed(Input::Order(Order::RetryNow));
     }
 
     /// Closes everything in tincd's order. `tinc-down` is left to the caller.

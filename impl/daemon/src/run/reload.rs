@@ -57,14 +57,12 @@ impl Daemon {
         let config = &self.setup.config;
         let connect_to = config.connect_to.clone();
         let pmtu = config.numbers.pmtu;
-        self.dialling
-            .setup
-            .interface
-            .clone_from(&config.listen.interface);
+        let interpreter = config.scripts_interpreter.clone();
+        self.dialling.setup.interface = config.listen.interface.clone();
         // Whatever was doubtful may have been corrected.
         self.dialling.doubtful.clear();
-        self.runner
-            .interpret_with(config.scripts_interpreter.clone());
+        self.dial_anew();
+        self.runner.interpret_with(interpreter);
         self.pictures.changed();
         let drop = self.changed_hosts();
         info!("The configuration was read again");

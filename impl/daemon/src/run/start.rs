@@ -76,13 +76,11 @@ impl Daemon {
             .context("Couldn't start the packet threads")?;
         let (meta, from_meta) = mpsc::channel(EVENTS);
         let (network, from_network) = mpsc::channel(1);
-        match if_nametoindex(device.name()).map_err(io::Error::from) {
-            Ok(own) => watch::network(own, network).map(drop),
-            Err(error) => Err(error),
-        }
-        .unwrap_or_else(|error| {
+        // No interface has number 0.
+        let own = if_nametoindex(device.name()).unwrap_or_default();
+        if let Err(error) = watch::network(own, network) {
             warn!("Changes of the network go unnoticed: {}", describe(&error));
-        });
+        }
         let (results, from_dials) = mpsc::channel(EVENTS);
         let (accepted, from_acceptors) = mpsc::channel(EVENTS);
         let acceptors = listeners
