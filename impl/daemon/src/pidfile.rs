@@ -1,8 +1,8 @@
 //! The pid file: who runs this network, and how to signal it.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -12,9 +12,13 @@ use nix::unistd::Pid;
 
 use crate::config::{describe, leading_integer};
 
-/// The pid file we wrote. Dropping it removes the file if it still names us.
+/// The pid file we wrote. Dropping it removes the file if it still names us, or empties it where
+/// `-R` and `-U` have put it out of reach.
 #[derive(Debug)]
-pub(crate) struct PidFile(PathBuf);
+pub(crate) struct PidFile {
+    path: PathBuf,
+    file: File,
+}
 
 /// Why we did not get the pid file.
 #[derive(Debug, thiserror::Error)]
@@ -45,9 +49,20 @@ impl PidFile {
             let net = for_net(netname);
             return Err(PidFileError::Running { net, pid });
         }
-        let file = Self(path.to_owned());
-        file.rewrite()?;
-        Ok(file)
+        let write = |error| PidFileError::Write(path.to_owned(), error);
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o644)
+            .open(path)
+            .map_err(write)?;
+        let pidfile = Self {
+            path: path.to_owned(),
+            file,
+        };
+        pidfile.rewrite()?;
+        Ok(pidfile)
     }
 
     /// Writes our pid again: it changed by detaching.
@@ -55,21 +70,22 @@ impl PidFile {
     /// # Errors
     /// If the file cannot be written.
     pub(crate) fn rewrite(&self) -> Result<(), PidFileError> {
-        OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o644)
-            .open(&self.0)
-            .and_then(|mut file| writeln!(file, "{}", Pid::this()))
-            .map_err(|error| PidFileError::Write(self.0.clone(), error))
+        let text = format!("{}\n", Pid::this());
+        self.file
+            .set_len(0)
+            .and_then(|()| self.file.write_all_at(text.as_bytes(), 0))
+            .map_err(|error| PidFileError::Write(self.path.clone(), error))
     }
 }
 
 impl Drop for PidFile {
     fn drop(&mut self) {
-        if read(&self.0) == Some(Pid::this()) {
-            let _ = fs::remove_file(&self.0);
+        match read(&self.path) {
+            Some(pid) if pid != Pid::this() => {}
+            Some(_) if fs::remove_file(&self.path).is_ok() => {}
+            _ => {
+                let _ = self.file.set_len(0);
+            }
         }
     }
 }

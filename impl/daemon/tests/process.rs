@@ -204,6 +204,26 @@ fn bypass_security_works_between_both_kinds() {
 }
 
 #[test]
+fn a_daemon_in_a_root_directory_of_its_own_reloads_and_leaves_no_living_pid_file() {
+    alone(
+        "a_daemon_in_a_root_directory_of_its_own_reloads_and_leaves_no_living_pid_file",
+        || {
+            let dir = TempDir::new();
+            let site = Site::new(dir.path(), "node_one", "", &[ONE]);
+            let mut daemon = site.start(Kind::Ours, &["-R"]);
+            site.wait_for_log("Ready");
+            let conf = fs::read_to_string(site.dir.join("tinc.conf")).unwrap();
+            site.write("tinc.conf", &format!("{conf}KeyExpire = 7\n"));
+            site.kill(Kind::Ours, "HUP");
+            site.wait_for_log("in force only after a restart: KeyExpire");
+            site.kill(Kind::Ours, "TERM");
+            assert_eq!(daemon.ended().code(), Some(0));
+            assert_eq!(site.kill(Kind::Tincd, "TERM").code(), Some(1));
+        },
+    );
+}
+
+#[test]
 fn every_thread_has_the_priority_that_was_asked_for() {
     alone("every_thread_has_the_priority_that_was_asked_for", || {
         let dir = TempDir::new();
