@@ -65,6 +65,52 @@ fn a_detached_daemon_logs_to_its_file_and_follows_it_through_rotation() {
     );
 }
 
+/// Gives this test a `/dev` of its own, with all that a daemon needs of it.
+fn private_dev(dir: &TempDir) {
+    let script = "mkdir -p dev/net; cd dev; \
+        for f in null random urandom net/tun; do touch $f && mount --bind /dev/$f $f || exit 1; done; \
+        exec mount --rbind . /dev";
+    let status = Command::new("sh")
+        .args(["-e", "-c", script])
+        .current_dir(dir.path())
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
+
+#[test]
+fn a_detached_daemon_without_log_file_writes_to_syslog() {
+    alone(
+        "a_detached_daemon_without_log_file_writes_to_syslog",
+        || {
+            let dir = TempDir::new();
+            private_dev(&dir);
+            let syslog = UnixDatagram::bind("/dev/log").unwrap();
+            syslog.set_read_timeout(Some(PATIENCE)).unwrap();
+            for kind in BOTH {
+                let site = Site::new(dir.path(), "node_one", "", &[ONE]);
+                let mut command = site.command(kind);
+                assert!(command.args(["-n", "vpn"]).status().unwrap().success());
+                let ready = loop {
+                    let line = next_word(&syslog);
+                    if line.contains("Ready") {
+                        break line;
+                    }
+                };
+                let pid = fs::read_to_string(site.pidfile()).unwrap();
+                let source = format!("tinc.vpn[{}]: Ready", pid.trim());
+                // Facility daemon, severity notice.
+                assert!(
+                    ready.starts_with("<29>") && ready.contains(&source),
+                    "{ready}"
+                );
+                site.kill(kind, "TERM");
+                wait_for("no pid file", || (!site.pidfile().exists()).then_some(()));
+            }
+        },
+    );
+}
+
 #[test]
 fn memory_is_locked_or_the_start_says_why_not() {
     alone("memory_is_locked_or_the_start_says_why_not", || {

@@ -31,14 +31,19 @@ pub(crate) fn alone(name: &str, body: impl FnOnce()) {
     if !nix::unistd::geteuid().is_root() {
         unshare.args(["--user", "--map-root-user"]);
     }
+    let unique = format!("{}-{name}", std::process::id());
     let set_up = "ip link set lo up && mount -t tmpfs none /run && exec \"$0\" \"$@\"";
     let output = unshare
         .args(["sh", "-c", set_up])
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", name, "--nocapture"])
-        .env(ALONE, format!("{}-{name}", std::process::id()))
+        .env(ALONE, &unique)
         .output()
         .unwrap();
+    // What was mounted, or left by a failure, could not be removed from within.
+    for nth in 0..DIRECTORIES {
+        let _ = fs::remove_dir_all(temp_dir(&unique, nth));
+    }
     let text = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(
@@ -59,6 +64,13 @@ pub(crate) fn wait_for<T>(what: &str, mut done: impl FnMut() -> Option<T>) -> T 
     }
 }
 
+fn temp_dir(test: &str, nth: u32) -> PathBuf {
+    std::env::temp_dir().join(format!("v6router-it-{test}-{nth}"))
+}
+
+/// More than any test makes.
+const DIRECTORIES: u32 = 200;
+
 /// A directory for the length of a test.
 pub(crate) struct TempDir(PathBuf);
 
@@ -68,7 +80,8 @@ impl TempDir {
         let nth = NEXT.fetch_add(1, Ordering::Relaxed);
         // Process numbers are not unique across namespaces.
         let test = std::env::var(ALONE).unwrap_or_else(|_| std::process::id().to_string());
-        let path = std::env::temp_dir().join(format!("v6router-it-{test}-{nth}"));
+        assert!(nth < DIRECTORIES);
+        let path = temp_dir(&test, nth);
         fs::create_dir(&path).unwrap();
         Self(path)
     }
