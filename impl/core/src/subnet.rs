@@ -1,6 +1,9 @@
 //! Subnets: what a node owns, in the text form of `Subnet` variables and of requests.
 
 mod parse;
+mod table;
+
+pub use table::{Claim, IpTable};
 
 use std::cmp::{Ordering, Reverse};
 use std::fmt;
