@@ -4,6 +4,8 @@ use crate::subnet::Mac;
 
 /// EtherType of IPv4 (RFC 894).
 pub const ETHERTYPE_IPV4: u16 = 0x0800;
+/// EtherType of address resolution (RFC 826).
+pub const ETHERTYPE_ARP: u16 = 0x0806;
 /// EtherType of IPv6 (RFC 2464).
 pub const ETHERTYPE_IPV6: u16 = 0x86dd;
 /// EtherType of a VLAN tag (IEEE 802.1Q).
@@ -64,6 +66,12 @@ impl<'a> Frame<'a> {
         self.ethertype
     }
 
+    /// Whether there is a VLAN tag.
+    #[must_use]
+    pub const fn is_tagged(&self) -> bool {
+        self.header.len() > HEADER_LEN
+    }
+
     /// Addresses, VLAN tag and EtherType: 14 or 18 bytes.
     #[must_use]
     pub const fn header(&self) -> &'a [u8] {
@@ -99,6 +107,7 @@ mod tests {
         assert_eq!(frame.source(), Mac([7, 8, 9, 10, 11, 12]));
         assert_eq!(frame.ethertype(), ETHERTYPE_IPV6);
         assert_eq!(frame.payload(), [0x60]);
+        assert!(!frame.is_tagged());
     }
 
     #[test]
@@ -107,6 +116,7 @@ mod tests {
             1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0x81, 0, 0, 7, 8, 0, 0x45,
         ];
         let frame = Frame::new(&bytes).unwrap();
+        assert!(frame.is_tagged());
         assert_eq!(frame.ethertype(), ETHERTYPE_IPV4);
         assert_eq!(frame.payload(), [0x45]);
         assert_eq!(

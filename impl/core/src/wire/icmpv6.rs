@@ -37,3 +37,9 @@ pub(crate) fn frame(
     ]
     .concat()
 }
+
+/// Whether the checksum of a message is right.
+pub(crate) fn is_intact(message: &[u8], source: Ipv6Addr, destination: Ipv6Addr) -> bool {
+    let sum = util::ipv6_checksum(message, CHECKSUM_WORD, &[], &source, &destination, Icmpv6);
+    message.get(2..4) == Some(&sum.to_be_bytes())
+}

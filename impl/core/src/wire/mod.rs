@@ -1,7 +1,9 @@
 //! Bytes and types: everything that is parsed or printed.
 
+pub mod arp;
 pub mod ethernet;
 pub(crate) mod icmp;
 pub(crate) mod icmpv6;
+pub mod ip;
 pub mod ndp;
 pub mod request;
