@@ -12,7 +12,7 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use v6router_core::addr::Port;
 use v6router_core::crypto::algorithm::PacketSpec;
-use v6router_core::dataplane::Mode;
+use v6router_core::dataplane::{Mode, Policy};
 use v6router_core::node::{
     Backlog, ConnId, HostConfig, Input, Node, Output, Script, Settings, SocketFamily,
 };
@@ -39,14 +39,15 @@ impl Siege {
         let settings = Settings {
             name: name("alice"),
             private_key: ours,
-            mode: Mode::Switch,
+            policy: Policy {
+                mode: Mode::Switch,
+                ..Policy::default()
+            },
             port: Port::Number(655),
             subnets: Vec::new(),
             connect_to: Vec::new(),
             packet: PacketSpec::default(),
             options,
-            relays: true,
-            broadcast: true,
             ping_interval: Duration::from_secs(60),
             ping_timeout: PING_TIMEOUT,
             key_expire: Duration::from_secs(3600),

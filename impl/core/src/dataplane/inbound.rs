@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::egress::frame_len;
-use super::{Egress, Forwarding, KeyEpoch, Origin, PeerPath, Switch, UdpPath, Up};
+use super::{Egress, Forwarder, Forwarding, KeyEpoch, Origin, PeerPath, UdpPath, Up};
 use crate::constants::{MAX_SEQNO, SEQNO_LEN};
 use crate::crypto::packet::OpenError;
 use crate::graph::NodeId;
@@ -19,7 +19,7 @@ const FULL_SEARCH_INTERVAL: Duration = Duration::from_secs(1);
 /// Finds out who sent a packet, opens it and passes the frame on.
 #[derive(Debug, Default)]
 pub struct Inbound {
-    switch: Switch,
+    forwarder: Forwarder,
     windows: HashMap<KeyEpoch, Window>,
     last_full_search: Option<Instant>,
 }
@@ -87,7 +87,9 @@ impl Inbound {
             }
             None => {
                 let origin = Origin::Udp(peer);
-                let for_device = self.switch.route(frame, origin, forwarding, now, egress);
+                let for_device = self
+                    .forwarder
+                    .forward(frame, origin, forwarding, now, egress);
                 for_device.then_some(&*frame)
             }
         }
@@ -215,7 +217,7 @@ mod tests {
     use rand::SeedableRng as _;
     use rand::rngs::StdRng;
 
-    use super::super::{InKey, Mode};
+    use super::super::{InKey, Policy};
     use super::*;
     use crate::crypto::algorithm::PacketSpec;
     use crate::crypto::packet::{PacketKey, Sealer};
@@ -236,7 +238,7 @@ mod tests {
             // Another node each time: the one before is forgotten.
             let peer = graph.intern(&format!("node{epoch}").parse().unwrap());
             let key = PacketKey::generate(PacketSpec::default(), &mut rng);
-            let mut forwarding = Forwarding::alone(graph.me(), Mode::Switch);
+            let mut forwarding = Forwarding::alone(graph.me(), Policy::default());
             let path = PeerPath {
                 via: peer,
                 nexthop: peer,

@@ -5,16 +5,24 @@
 //! reports what only the control side may judge as [`Up`]. No lock is waited for and nothing is
 //! allocated for a packet that goes by UDP.
 
+mod budget;
 mod egress;
+mod forwarder;
 mod inbound;
 mod keys;
 mod outbound;
+mod policy;
+mod router;
+mod send;
 mod snapshot;
+mod station;
 mod switch;
 
 pub use egress::{Datagram, Egress, Up};
+pub use forwarder::{Forwarder, Origin};
 pub use inbound::Inbound;
 pub use keys::{InKey, KeyEpoch, OutKey};
 pub use outbound::Outbound;
-pub use snapshot::{Forwarding, Lease, Mode, Owner, PeerPath, UdpPath};
-pub use switch::{Origin, Switch};
+pub use policy::{Broadcast, Mode, Policy, Transit};
+pub use snapshot::{Forwarding, Lease, Owner, Owners, PeerPath, UdpPath};
+pub use station::Station;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Egress, Forwarding, Origin, Owner, Switch, Up};
+use super::{Egress, Forwarder, Forwarding, Mode, Origin, Owner, Up};
 use crate::subnet::Mac;
 use crate::tunnel::probe;
 use crate::wire::ethernet;
@@ -10,7 +10,7 @@ use crate::wire::ethernet;
 /// Learns who is behind the device and sends frames on their way.
 #[derive(Debug, Default)]
 pub struct Outbound {
-    switch: Switch,
+    forwarder: Forwarder,
     last_learned: Option<Mac>,
 }
 
@@ -33,21 +33,23 @@ impl Outbound {
         if probe::kind(frame).is_some() {
             return;
         }
-        self.learn(header.source(), forwarding, now, egress);
-        self.switch
-            .route(frame, Origin::Device, forwarding, now, egress);
+        if forwarding.policy.mode != Mode::Router {
+            self.learn(header.source(), forwarding, now, egress);
+        }
+        self.forwarder
+            .forward(frame, Origin::Device, forwarding, now, egress);
     }
 
-    /// What routes frames that were not learned from the device.
-    pub(crate) fn switch(&mut self) -> &mut Switch {
-        &mut self.switch
+    /// What forwards frames that did not come from the device.
+    pub(crate) fn forwarder(&mut self) -> &mut Forwarder {
+        &mut self.forwarder
     }
 
     fn learn(&mut self, source: Mac, forwarding: &Forwarding, now: Instant, egress: &mut Egress) {
         if source.is_multicast() {
             return;
         }
-        if let Some(Owner::Device(lease)) = forwarding.macs.get(&source) {
+        if let Some(Owner::Device(lease)) = forwarding.owners.macs.get(&source) {
             lease.renew(now);
             self.last_learned = None;
         } else if self.last_learned != Some(source) {

@@ -6,20 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{InKey, OutKey};
+use super::{InKey, OutKey, Policy, Station};
 use crate::graph::{IdMap, NodeId};
 use crate::options::Options;
-use crate::subnet::Mac;
-
-/// How frames are told apart (`Mode` in tinc.conf).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Mode {
-    /// By their destination MAC address, which nodes announce as they learn them.
-    #[default]
-    Switch,
-    /// Not at all: every frame goes to everybody.
-    Hub,
-}
+use crate::subnet::{IpTable, Mac};
 
 /// A UDP address and the socket that reaches it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +64,16 @@ pub enum Owner {
     Node(NodeId),
 }
 
+/// Who owns which addresses. Changes with subnets and reachability only, which is seldom compared
+/// to keys and path MTUs, so that pictures share it.
+#[derive(Debug, Default)]
+pub struct Owners {
+    /// Unicast MAC addresses of reachable nodes.
+    pub macs: HashMap<Mac, Owner>,
+    /// IP addresses, also of nodes that cannot be reached.
+    pub ips: IpTable<NodeId>,
+}
+
 /// One reachable node as the data plane sees it.
 #[derive(Clone, Debug)]
 pub struct PeerPath {
@@ -103,19 +103,19 @@ pub struct PeerPath {
 pub struct Forwarding {
     /// Ourselves.
     pub me: NodeId,
-    /// How frames are told apart.
-    pub mode: Mode,
+    /// What our configuration says about frames.
+    pub policy: Policy,
     /// Options of our own configuration.
     pub options: Options,
-    /// Frames between two other nodes are passed on (`Forwarding` other than `off`).
-    pub relays: bool,
     /// Reachable nodes other than ourselves.
     pub peers: IdMap<Arc<PeerPath>>,
-    /// Who has which unicast MAC address.
-    pub macs: HashMap<Mac, Owner>,
+    /// Who owns which addresses.
+    pub owners: Arc<Owners>,
+    /// Our device as router mode sees it.
+    pub station: Station,
     /// Whose packets come from which address.
     pub sources: HashMap<SocketAddr, NodeId>,
-    /// Neighbours that get broadcasts.
+    /// Nodes that are sent broadcasts.
     pub broadcast: Vec<NodeId>,
     /// Width of the replay window in bytes of eight packets each; 0 means no check.
     pub replay_window: usize,
@@ -124,14 +124,14 @@ pub struct Forwarding {
 impl Forwarding {
     /// A picture of a node without peers, in force until the first one is published.
     #[must_use]
-    pub fn alone(me: NodeId, mode: Mode) -> Self {
+    pub fn alone(me: NodeId, policy: Policy) -> Self {
         Self {
             me,
-            mode,
+            policy,
             options: Options::NONE,
-            relays: true,
             peers: IdMap::default(),
-            macs: HashMap::new(),
+            owners: Arc::default(),
+            station: Station::default(),
             sources: HashMap::new(),
             broadcast: Vec::new(),
             replay_window: 0,

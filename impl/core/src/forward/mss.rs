@@ -1,6 +1,7 @@
 //! Lowers the maximum segment size a TCP header offers (RFC 9293 section 3.7.1) to what fits the
 //! tunnel, so that TCP never meets a frame too big for the path.
 
+use super::checksum::corrected;
 use crate::wire::ethernet::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, Frame};
 use crate::wire::icmpv6::IPV6_HEADER_LEN;
 
@@ -127,16 +128,6 @@ fn mss_value(options: &[u8]) -> Option<usize> {
             _ => return None,
         };
     }
-}
-
-/// The Internet checksum after one word of what it covers changed (RFC 1624, equation 3).
-fn corrected(checksum: u16, old: u16, new: u16) -> u16 {
-    let carry = |a: u16, b: u16| {
-        let (sum, carried) = a.overflowing_add(b);
-        // A sum that carried is at most 0xfffe.
-        sum.wrapping_add(u16::from(carried))
-    };
-    !carry(carry(!checksum, !old), new)
 }
 
 #[cfg(test)]

@@ -1,48 +1,39 @@
 //! What becomes of a frame that is longer than the path to its owner: the sender is told, the
 //! packet is cut, or the frame goes another way.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
-
-use pnet_packet::icmp::destination_unreachable::IcmpCodes;
-use pnet_packet::icmp::{IcmpType, IcmpTypes};
-use pnet_packet::icmpv6::Icmpv6Types;
-use pnet_packet::ip::IpNextHeaderProtocols::{Icmp, Icmpv6};
 use pnet_packet::ipv4::{Ipv4Flags, Ipv4Packet};
 use pnet_packet::ipv6::Ipv6Packet;
 
 use super::fragment::Fragments;
+use super::refusal::{Reason, Refusal};
 use crate::wire::ethernet::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, Frame};
-use crate::wire::icmp::{self, IPV4_HEADER_LEN};
-use crate::wire::icmpv6::{self, IPV6_HEADER_LEN};
+use crate::wire::icmp::IPV4_HEADER_LEN;
+use crate::wire::icmpv6::IPV6_HEADER_LEN;
 
 /// The IPv4 packet everybody accepts (RFC 791): shorter ones are left to the TCP path, and no
 /// sender is told less.
 const IPV4_MIN_MTU: u16 = 576;
 /// The IPv6 packet every link carries (RFC 8200 section 5), likewise.
 const IPV6_MIN_MTU: u16 = 1280;
-/// Longest answer as an IP packet, in bytes (legacy protocol: 576, for IPv6 too).
-const MAX_ANSWER: usize = 576;
-/// Bytes of an ICMP or ICMPv6 error before the packet it quotes (RFC 792, RFC 4443).
-const ICMP_HEADER_LEN: usize = 8;
 
 /// What to do with a frame, given the path MTU.
 #[derive(Debug, Clone)]
 pub enum Verdict<'a> {
     /// It fits, or its sender cannot be told: send it, by TCP if it is too long for UDP.
     Send,
-    /// Drop it and, as the rate limit allows, give its sender the answer.
-    Answer(TooBig<'a>),
+    /// Drop it and, as the rate limit allows, tell its sender.
+    Refuse(Refusal<'a>),
     /// Send these in its stead.
     Fragment(Fragments<'a>),
     /// Drop it: an IPv4 packet that may be cut but has options.
     Drop,
 }
 
-/// Judges a frame against `mtu`, the longest frame of the path in bytes (legacy protocol, switch
-/// mode).
+/// Judges a frame against `mtu`, the longest frame of the path in bytes (legacy protocol; switch
+/// and router mode set the same limits).
 ///
-/// Nobody is told about errors, about packets to groups or about later fragments (RFC 1122
-/// section 3.2.2, RFC 4443 section 2.4); such frames are sent like those of unknown protocols.
+/// Nobody is told about errors, about packets to groups or about later fragments; such frames
+/// are sent like those of unknown protocols.
 #[must_use]
 pub fn judge(bytes: &[u8], mtu: u16) -> Verdict<'_> {
     if bytes.len() <= usize::from(mtu) {
@@ -66,7 +57,6 @@ fn judge_ipv4(frame: Frame<'_>, mtu: u16) -> Option<Verdict<'_>> {
     let view = Ipv4Packet::new(frame.payload())?;
     let packet = frame.payload().get(..view.get_total_length().into())?;
     let header_len = usize::from(view.get_header_length()) * 4;
-    let body = packet.get(header_len..)?;
     if view.get_version() != 4 || header_len < IPV4_HEADER_LEN || packet.len() <= mtu.into() {
         return None;
     }
@@ -74,116 +64,27 @@ fn judge_ipv4(frame: Frame<'_>, mtu: u16) -> Option<Verdict<'_>> {
         let fragments = Fragments::new(frame.header(), packet, mtu);
         return Some(fragments.map_or(Verdict::Drop, Verdict::Fragment));
     }
-    let (source, destination) = (view.get_source(), view.get_destination());
-    let is_host = |address: Ipv4Addr| {
-        !(address.is_unspecified() || address.is_multicast() || address.is_broadcast())
-    };
-    let is_error = view.get_next_level_protocol() == Icmp && is_icmp_error(body);
-    let is_later_fragment = view.get_fragment_offset() != 0;
-    if !is_host(source) || !is_host(destination) || is_error || is_later_fragment {
-        return None;
-    }
-    let ends = Ends::V4(source, destination);
-    TooBig::new(frame, ends, packet, mtu).map(Verdict::Answer)
+    Refusal::new(frame, Reason::TooBig { mtu }).map(Verdict::Refuse)
 }
 
 /// `None` if the packet is malformed, fits, or must not be answered.
 fn judge_ipv6(frame: Frame<'_>, mtu: u16) -> Option<Verdict<'_>> {
     let view = Ipv6Packet::new(frame.payload())?;
     let length = IPV6_HEADER_LEN + usize::from(view.get_payload_length());
-    let packet = frame.payload().get(..length)?;
-    let body = packet.get(IPV6_HEADER_LEN..)?;
-    if view.get_version() != 6 || packet.len() <= mtu.into() {
+    if length <= mtu.into() {
         return None;
     }
-    let (source, destination) = (view.get_source(), view.get_destination());
-    let is_host = |address: Ipv6Addr| !(address.is_unspecified() || address.is_multicast());
-    // Types below 128 are errors (RFC 4443 section 2.1).
-    let is_error = view.get_next_header() == Icmpv6 && body.first().is_none_or(|&kind| kind < 128);
-    if !is_host(source) || !is_host(destination) || is_error {
-        return None;
-    }
-    let ends = Ends::V6(source, destination);
-    TooBig::new(frame, ends, packet, mtu).map(Verdict::Answer)
-}
-
-/// The errors among ICMP messages (RFC 1122 section 3.2.2).
-fn is_icmp_error(message: &[u8]) -> bool {
-    let errors = [
-        IcmpTypes::DestinationUnreachable,
-        IcmpTypes::ParameterProblem,
-        IcmpTypes::RedirectMessage,
-        IcmpTypes::SourceQuench,
-        IcmpTypes::TimeExceeded,
-    ];
-    message
-        .first()
-        .is_none_or(|&kind| errors.contains(&IcmpType(kind)))
-}
-
-/// The frame whose sender may be told that it is too long. Nothing is built before
-/// [`TooBig::answer`], so that the caller can ask its rate limit first.
-#[derive(Debug, Clone)]
-pub struct TooBig<'a> {
-    frame: Frame<'a>,
-    ends: Ends,
-    packet: &'a [u8],
-    mtu: u16,
-}
-
-/// Source and destination of the packet that is too long.
-#[derive(Debug, Clone, Copy)]
-enum Ends {
-    V4(Ipv4Addr, Ipv4Addr),
-    V6(Ipv6Addr, Ipv6Addr),
-}
-
-impl<'a> TooBig<'a> {
-    /// `None` if a group of stations is at either end of the frame.
-    fn new(frame: Frame<'a>, ends: Ends, packet: &'a [u8], mtu: u16) -> Option<Self> {
-        let is_group = frame.source().is_multicast() || frame.destination().is_multicast();
-        (!is_group).then_some(Self {
-            frame,
-            ends,
-            packet,
-            mtu,
-        })
-    }
-
-    /// The frame that tells the sender: ICMP "fragmentation needed" (RFC 1191) or ICMPv6 "packet
-    /// too big" (RFC 4443 section 3.2), in the name of the packet's destination.
-    #[must_use]
-    pub fn answer(&self) -> Vec<u8> {
-        let link = self.frame.answer_header();
-        let [high, low] = self.mtu.to_be_bytes();
-        match self.ends {
-            Ends::V4(source, destination) => {
-                let kind = IcmpTypes::DestinationUnreachable.0;
-                let code = IcmpCodes::FragmentationRequiredAndDFFlagSet.0;
-                let message = [kind, code, 0, 0, 0, 0, high, low];
-                let message = [&message, self.quote(IPV4_HEADER_LEN)].concat();
-                icmp::frame(&link, destination, source, &message)
-            }
-            Ends::V6(source, destination) => {
-                let message = [Icmpv6Types::PacketTooBig.0, 0, 0, 0, 0, 0, high, low];
-                let message = [&message, self.quote(IPV6_HEADER_LEN)].concat();
-                icmpv6::frame(&link, destination, source, &message)
-            }
-        }
-    }
-
-    /// As much of the packet as the answer has room for.
-    fn quote(&self, ip_header_len: usize) -> &'a [u8] {
-        let room = MAX_ANSWER - ip_header_len - ICMP_HEADER_LEN;
-        self.packet.get(..room).unwrap_or(self.packet)
-    }
+    Refusal::new(frame, Reason::TooBig { mtu }).map(Verdict::Refuse)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
     use pnet_packet::Packet;
     use pnet_packet::icmp::{self as pnet_icmp, IcmpPacket};
     use pnet_packet::icmpv6::{self as pnet_icmpv6, Icmpv6Packet};
+    use pnet_packet::ip::IpNextHeaderProtocols::Icmp;
     use pnet_packet::ipv4::{self, MutableIpv4Packet};
     use pnet_packet::ipv6::MutableIpv6Packet;
     use proptest::prelude::*;
@@ -234,7 +135,7 @@ mod tests {
 
     fn answer(frame: &[u8], mtu: u16) -> Vec<u8> {
         match judge(frame, mtu) {
-            Verdict::Answer(too_big) => too_big.answer(),
+            Verdict::Refuse(refusal) => refusal.answer(None),
             verdict => panic!("no answer but {verdict:?}"),
         }
     }
@@ -377,7 +278,7 @@ mod tests {
             }
             frame.resize(len, 0);
             match judge(&frame, mtu) {
-                Verdict::Answer(too_big) => prop_assert!(too_big.answer().len() <= 18 + MAX_ANSWER),
+                Verdict::Refuse(refusal) => prop_assert!(refusal.answer(None).len() <= 18 + 576),
                 Verdict::Fragment(fragments) => fragments.for_each(drop),
                 Verdict::Send | Verdict::Drop => {}
             }

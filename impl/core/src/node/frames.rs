@@ -7,7 +7,7 @@ use std::time::Instant;
 use rand_core::CryptoRng;
 
 use super::{ConnId, Node, Output, SealedDatagram};
-use crate::dataplane::{Origin, Up};
+use crate::dataplane::{Mode, Origin, Up};
 use crate::graph::NodeId;
 use crate::options::Options;
 use crate::subnet::Mac;
@@ -40,8 +40,8 @@ impl Node {
         let picture = self.forwarding();
         let for_device =
             self.outbound
-                .switch()
-                .route(&mut frame, origin, &picture, now, &mut self.egress);
+                .forwarder()
+                .forward(&mut frame, origin, &picture, now, &mut self.egress);
         if for_device {
             self.outputs.push_back(Output::Device(frame));
         }
@@ -59,6 +59,9 @@ impl Node {
         now: Instant,
         rng: &mut dyn CryptoRng,
     ) {
+        if self.settings.policy.mode == Mode::Router {
+            return;
+        }
         // Learned here rather than from the first advertisement, so that the neighbours know
         // the MAC address before they need it.
         self.learn(mac, now, rng);

@@ -1,7 +1,7 @@
 //! The door: everything that goes into a node and everything that comes out.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::addr::{Endpoint, Port};
 use crate::crypto::algorithm::PacketSpec;
 use crate::crypto::rsa::{PrivateKey, PublicKey};
-use crate::dataplane::{Forwarding, Mode, UdpPath, Up};
+use crate::dataplane::{Forwarding, Policy, UdpPath, Up};
 use crate::name::NodeName;
 use crate::options::Options;
 use crate::subnet::{Mac, Subnet};
@@ -98,6 +98,13 @@ pub enum Input<'a> {
     },
     /// A report of the data plane.
     Up(Up),
+    /// What the kernel knows of our device, at the start and when it changes.
+    Device {
+        /// Its MAC address, if it has one.
+        mac: Option<Mac>,
+        /// The kernel's addresses, those of the device first.
+        addresses: &'a [IpAddr],
+    },
     /// The operator wants something.
     Order(Order),
     /// [`super::Node::deadline`] has passed.
@@ -230,8 +237,8 @@ pub struct Settings<Key = PrivateKey> {
     pub name: NodeName,
     /// Our RSA key.
     pub private_key: Key,
-    /// How frames are told apart.
-    pub mode: Mode,
+    /// What becomes of frames.
+    pub policy: Policy,
     /// Port to tell others in ACK.
     pub port: Port,
     /// Subnets of our own host file.
@@ -242,10 +249,6 @@ pub struct Settings<Key = PrivateKey> {
     pub packet: PacketSpec,
     /// `IndirectData`, `TCPOnly`, `PMTUDiscovery` and `ClampMSS`.
     pub options: Options,
-    /// Frames between two other nodes are passed on.
-    pub relays: bool,
-    /// Broadcasts are sent along the tree; `false` for `Broadcast = no`.
-    pub broadcast: bool,
     /// Time between pings.
     pub ping_interval: Duration,
     /// Time after which silence ends a connection, and period of housekeeping.
@@ -342,14 +345,12 @@ impl Settings {
         let rest = Settings {
             private_key: (),
             name: self.name,
-            mode: self.mode,
+            policy: self.policy,
             port: self.port,
             subnets: self.subnets,
             connect_to: self.connect_to,
             packet: self.packet,
             options: self.options,
-            relays: self.relays,
-            broadcast: self.broadcast,
             ping_interval: self.ping_interval,
             ping_timeout: self.ping_timeout,
             key_expire: self.key_expire,

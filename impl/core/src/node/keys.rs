@@ -92,7 +92,7 @@ impl Node {
                 retired: None,
             },
         );
-        self.picture_stale = true;
+        self.paths_stale = true;
         let answer = key.announce(self.settings.name.clone(), to.clone());
         self.send(conn, &Request::AnsKey(answer));
     }
@@ -120,7 +120,7 @@ impl Node {
         }
         // The old key is void even if the new one is unusable.
         peer.out_key = None;
-        self.picture_stale = true;
+        self.paths_stale = true;
         match PacketKey::from_ans_key(answer) {
             Ok(key) => {
                 peer.out_key = Some(SendKey {
@@ -183,7 +183,7 @@ impl Node {
         peer.key_asked = None;
         let nexthop = peer.path.as_ref().map(|path| path.nexthop);
         // Drawn at once for the frame below, but not for keys that there are none of.
-        self.picture_stale |= void.is_some();
+        self.paths_stale |= void.is_some();
         self.publish();
         self.flood(line, Some(conn));
         let lost = void.and_then(|out| out.key.take_kept(now));
@@ -236,7 +236,7 @@ impl Node {
                 key.retired
                     .is_none_or(|retired| now.saturating_duration_since(retired) < GRACE)
             });
-            self.picture_stale |= peer.in_keys.len() != before;
+            self.paths_stale |= peer.in_keys.len() != before;
         }
     }
 }

@@ -29,7 +29,7 @@ use std::time::Instant;
 
 use rand_core::CryptoRng;
 
-use crate::dataplane::{Egress, Forwarding, Lease, Outbound, Up};
+use crate::dataplane::{Egress, Forwarding, Lease, Outbound, Station, Up};
 use crate::gossip::{Contradictions, PastLines};
 use crate::graph::{Graph, IdMap, NodeId};
 use crate::meta::Identity;
@@ -63,10 +63,14 @@ pub struct Node {
     outbound: Outbound,
     egress: Egress,
     picture: Arc<Forwarding>,
+    /// Our device as router mode sees it.
+    station: Station,
     /// Edges were added since the graph was searched last.
     graph_stale: bool,
     /// Something the picture shows has changed.
     picture_stale: bool,
+    /// The same, but neither subnets nor who is reachable.
+    paths_stale: bool,
     keys_made: u64,
     keys_renewed: Option<Instant>,
     closing: bool,
@@ -88,7 +92,7 @@ impl Node {
         let graph = Graph::new(settings.name.clone());
         let me = graph.me();
         let mut node = Self {
-            picture: Arc::new(Forwarding::alone(me, settings.mode)),
+            picture: Arc::new(Forwarding::alone(me, settings.policy)),
             identity: Arc::new(identity),
             peers: IdMap::default(),
             graph,
@@ -103,8 +107,10 @@ impl Node {
             outputs: VecDeque::new(),
             outbound: Outbound::default(),
             egress: Egress::default(),
+            station: Station::default(),
             graph_stale: false,
             picture_stale: true,
+            paths_stale: false,
             keys_made: 0,
             keys_renewed: None,
             closing: false,
@@ -151,6 +157,7 @@ impl Node {
             Input::Closed { conn } => self.closed(conn, now, rng),
             Input::HostLoaded { conn, host } => self.host_loaded(conn, host, now, rng),
             Input::Up(up) => self.reported(up, now, rng),
+            Input::Device { mac, addresses } => self.device_is(mac, addresses),
             Input::Order(order) => self.ordered(order, now, rng),
             Input::Timer => self.timers_due(now, rng),
         }

@@ -2,27 +2,42 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::peer::Peer;
 use super::{Node, Output};
-use crate::dataplane::{Forwarding, Owner, PeerPath};
+use crate::dataplane::{Broadcast, Forwarding, Owner, Owners, PeerPath};
 use crate::graph::{IdMap, NodeId};
-use crate::subnet::{Mac, SubnetAddr};
+use crate::subnet::{Claim, IpTable, Mac, SubnetAddr};
 
 impl Node {
     /// Publishes a new picture if the one in force no longer holds.
     pub(super) fn publish(&mut self) {
-        if !self.picture_stale {
+        if !self.picture_stale && !self.paths_stale {
             return;
         }
+        let owners = if self.picture_stale {
+            Arc::new(self.owners())
+        } else {
+            Arc::clone(&self.picture.owners)
+        };
         self.picture_stale = false;
-        self.picture = Arc::new(self.draw());
+        self.paths_stale = false;
+        self.picture = Arc::new(self.draw(owners));
         self.outputs
             .push_back(Output::Publish(Arc::clone(&self.picture)));
     }
 
-    fn draw(&self) -> Forwarding {
+    /// Takes note of what the kernel knows of our device.
+    pub(super) fn device_is(&mut self, mac: Option<Mac>, addresses: &[IpAddr]) {
+        if let Some(mac) = mac {
+            self.station.starts_at(mac);
+        }
+        self.paths_stale |= self.station.has(addresses);
+    }
+
+    fn draw(&self, owners: Arc<Owners>) -> Forwarding {
         let mut peers = IdMap::default();
         let mut sources = HashMap::new();
         for (id, peer) in self.peers.iter().filter(|(id, _)| *id != self.me()) {
@@ -34,18 +49,18 @@ impl Node {
             }
             peers.insert(id, Arc::new(path));
         }
-        let broadcast = if self.settings.broadcast {
-            self.graph.tree_neighbours()
-        } else {
-            Vec::new()
+        let broadcast = match self.settings.policy.broadcast {
+            Broadcast::No => Vec::new(),
+            Broadcast::Tree => self.graph.tree_neighbours(),
+            Broadcast::Direct => self.direct_nodes(&peers),
         };
         Forwarding {
             me: self.me(),
-            mode: self.settings.mode,
+            policy: self.settings.policy,
             options: self.settings.options,
-            relays: self.settings.relays,
             peers,
-            macs: self.mac_owners(),
+            owners,
+            station: self.station.clone(),
             sources,
             broadcast,
             replay_window: self.settings.replay_window,
@@ -76,6 +91,39 @@ impl Node {
                 .map(|key| Arc::clone(&key.key))
                 .collect(),
             known_at,
+        })
+    }
+
+    /// Nodes that broadcasts are sent to without a relay: neighbours, and others that may be sent
+    /// UDP packets (tinc 1.0, `Broadcast = direct`).
+    fn direct_nodes(&self, peers: &IdMap<Arc<PeerPath>>) -> Vec<NodeId> {
+        let is_direct = |id: NodeId, path: &PeerPath| {
+            path.via == id || (path.via == self.me() && path.nexthop == id)
+        };
+        peers
+            .iter()
+            .filter(|(id, path)| is_direct(*id, path) && path.udp.is_some())
+            .map(|(id, _)| id)
+            .collect()
+    }
+
+    fn owners(&self) -> Owners {
+        Owners {
+            macs: self.mac_owners(),
+            ips: IpTable::new(self.claims()),
+        }
+    }
+
+    /// Every subnet of every node, in the order of the names.
+    fn claims(&self) -> impl Iterator<Item = Claim<NodeId>> {
+        self.graph.nodes().flat_map(|(_, id)| {
+            let reachable = id == self.me() || self.is_reachable(id);
+            let subnets = self.peers.get(id).map(|peer| &peer.subnets);
+            subnets.into_iter().flatten().map(move |subnet| Claim {
+                subnet: *subnet,
+                owner: id,
+                reachable,
+            })
         })
     }
 

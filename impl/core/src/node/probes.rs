@@ -91,7 +91,7 @@ impl Node {
         if now == before {
             return;
         }
-        self.picture_stale = true;
+        self.paths_stale = true;
         let place = peer.udp.map(|udp| udp.address.to_string());
         let place = place.as_deref().unwrap_or("address unknown");
         let name = self.name_of(id);
@@ -119,7 +119,7 @@ impl Node {
         }
         let moved = peer.udp.is_none_or(|udp| udp.address != path.address);
         peer.udp = Some(path);
-        self.picture_stale = true;
+        self.paths_stale = true;
         if moved {
             tracing::info!("{} sends UDP from {}", self.name_of(id), path.address);
         }
@@ -133,7 +133,7 @@ impl Node {
             && peer.udp != path
         {
             peer.udp = path;
-            self.picture_stale = true;
+            self.paths_stale = true;
         }
     }
 }

@@ -17,7 +17,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use v6router_core::addr::Port;
 use v6router_core::crypto::algorithm::PacketSpec;
 use v6router_core::crypto::rsa::{PrivateKey, PublicKey};
-use v6router_core::dataplane::{Egress, Forwarding, Inbound, Mode, Outbound, UdpPath};
+use v6router_core::dataplane::{Egress, Forwarding, Inbound, Mode, Outbound, Policy, UdpPath};
 use v6router_core::name::NodeName;
 use v6router_core::node::{
     Backlog, ConnId, HostConfig, Input, Node, Order, Output, Script, Settings, SocketFamily,
@@ -151,14 +151,15 @@ impl Mesh {
         let mut settings = Settings {
             name: member.name.clone(),
             private_key: key(index),
-            mode: Mode::Switch,
+            policy: Policy {
+                mode: Mode::Switch,
+                ..Policy::default()
+            },
             port: Port::Number(655),
             subnets: Vec::new(),
             connect_to: member.connect_to.clone(),
             packet: PacketSpec::default(),
             options: Options::PMTU_DISCOVERY.with(Options::CLAMP_MSS),
-            relays: true,
-            broadcast: true,
             ping_interval: Duration::from_secs(60),
             ping_timeout: Duration::from_secs(5),
             key_expire: Duration::from_secs(3600),

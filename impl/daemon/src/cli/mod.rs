@@ -168,7 +168,7 @@ pub(crate) fn unreadable(layout: &Layout, error: &FileError) -> Vec<String> {
                 "; there is no network `{net}' here, but {}",
                 others.join(", ")
             )),
-            _ => second.push_str("; it holds at least `Name = NAME' and `Mode = switch'"),
+            _ => second.push_str("; it holds at least `Name = NAME'"),
         }
     }
     lines.push(second);

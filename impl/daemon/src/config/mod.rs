@@ -3,12 +3,14 @@
 //! Every value remembers the file and line it came from, so that each complaint is one line that
 //! says where, what was found and what would be right. Nothing here knows a running daemon.
 
+mod device;
 mod host;
 mod known;
 mod layout;
 mod name;
 mod numbers;
 mod packet;
+mod policy;
 mod proxy;
 mod refusals;
 mod server;

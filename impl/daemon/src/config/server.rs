@@ -5,42 +5,42 @@ use std::path::PathBuf;
 use v6router_core::addr::Port;
 use v6router_core::constants::DEFAULT_PORT;
 use v6router_core::crypto::algorithm::PacketSpec;
-use v6router_core::dataplane::Mode;
+use v6router_core::dataplane::Policy;
 use v6router_core::name::NodeName;
 use v6router_core::options::Options;
 use v6router_core::subnet::Subnet;
 
+use super::device::device;
 use super::known;
 use super::layout::Layout;
 use super::name::{OwnNameError, own_name, rule};
 use super::numbers::Numbers;
 use super::packet::packet_spec;
+use super::policy::policy;
 use super::proxy::Proxy;
 use super::refusals;
 use super::set::ConfigSet;
 use super::syntax::{Assignment, Override};
 use super::values::{BadValue, Reader};
+use crate::io::device::DeviceSetup;
 
 /// Our own configuration.
 #[derive(Debug)]
 pub(crate) struct ServerConfig {
     pub(crate) name: NodeName,
-    pub(crate) mode: Mode,
+    /// What becomes of frames.
+    pub(crate) policy: Policy,
     pub(crate) numbers: Numbers,
     pub(crate) subnets: Vec<Subnet>,
     pub(crate) connect_to: Vec<NodeName>,
     pub(crate) packet: PacketSpec,
     pub(crate) options: Options,
-    /// Frames between two other nodes are passed on.
-    pub(crate) relays: bool,
-    /// Broadcasts are passed on.
-    pub(crate) broadcast: bool,
     pub(crate) private_key: PathBuf,
     pub(crate) listen: Listen,
     /// By whose help outgoing connections are made.
     pub(crate) proxy: Option<Proxy>,
-    /// The name our interface shall have; `None` leaves it to the kernel.
-    pub(crate) interface: Option<String>,
+    /// What carries our frames.
+    pub(crate) device: DeviceSetup,
     pub(crate) scripts_interpreter: Option<String>,
     /// `nice` value, if asked for.
     pub(crate) nice: Option<i32>,
@@ -138,26 +138,22 @@ impl ServerConfig {
     }
 
     fn typed(name: NodeName, layout: &Layout, r: &mut Reader<'_>) -> Result<Self, ServerError> {
-        let mode = refusals::mode(r, layout)?;
         refusals::check(r)?;
+        let policy = policy(r)?;
         let text = |r: &Reader<'_>, key| r.text(key).map(|entry| entry.value.clone());
         Ok(Self {
             connect_to: connect_to(&name, r),
             name,
-            mode,
+            policy,
             numbers: Numbers::read(r)?,
             subnets: subnets(r)?,
             packet: packet_spec(r)?,
             options: options(r),
-            relays: r
-                .one_of("Forwarding", &[("internal", true), ("off", false)])?
-                .unwrap_or(true),
-            broadcast: broadcast(r)?,
             private_key: text(r, "PrivateKeyFile")
                 .map_or_else(|| layout.private_key(), PathBuf::from),
             listen: Listen::read(r)?,
             proxy: Proxy::read(r)?,
-            interface: interface(r, layout)?,
+            device: device(policy.mode, r, layout)?,
             scripts_interpreter: text(r, "ScriptsInterpreter"),
             graph_dump: text(r, "GraphDumpFile"),
             hostnames: r.yes_no("Hostnames") == Some(true),
@@ -237,25 +233,6 @@ fn subnets(r: &Reader<'_>) -> Result<Vec<Subnet>, BadValue> {
         .collect()
 }
 
-fn broadcast(r: &mut Reader<'_>) -> Result<bool, BadValue> {
-    const WORDS: [(&str, bool); 4] = [
-        ("no", false),
-        ("yes", true),
-        ("mst", true),
-        ("direct", true),
-    ];
-    let broadcast = r.one_of("Broadcast", &WORDS)?;
-    if let Some(entry) = r.text("Broadcast")
-        && entry.value.eq_ignore_ascii_case("direct")
-    {
-        r.complain(
-            entry,
-            "not carried out by this version; broadcasts follow the tree (mst)",
-        );
-    }
-    Ok(broadcast.unwrap_or(true))
-}
-
 fn options(r: &mut Reader<'_>) -> Options {
     let tcp_only = r.yes_no("TCPOnly") == Some(true);
     let indirect = r.yes_no("IndirectData") == Some(true);
@@ -272,32 +249,6 @@ fn options(r: &mut Reader<'_>) -> Options {
     .fold(Options::NONE, |all, (_, option)| all.with(option))
 }
 
-/// `Interface`, else the netname where it can be an interface's name, else the kernel's choice.
-fn interface(r: &Reader<'_>, layout: &Layout) -> Result<Option<String>, BadValue> {
-    match r.text("Interface") {
-        Some(entry) if is_interface_name(&entry.value) => Ok(Some(entry.value.clone())),
-        Some(entry) => Err(BadValue::new(
-            entry,
-            format!("an interface name has 1 to {MAX_INTERFACE_NAME} characters and none of / : %"),
-        )),
-        None => Ok(layout
-            .netname()
-            .filter(|net| is_interface_name(net))
-            .map(str::to_owned)),
-    }
-}
-
-/// Linux: `IFNAMSIZ` without its NUL.
-const MAX_INTERFACE_NAME: usize = 15;
-
-fn is_interface_name(name: &str) -> bool {
-    !matches!(name, "" | "." | "..")
-        && name.len() <= MAX_INTERFACE_NAME
-        && name
-            .chars()
-            .all(|c| c.is_ascii_graphic() && !matches!(c, '/' | ':' | '%'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -306,7 +257,7 @@ mod tests {
     fn read(text: &str, host: &str) -> Result<ServerConfig, ServerError> {
         let dir = TempDir::new();
         dir.write("hosts/node_one", host);
-        let text = format!("Name = node_one\nMode = switch\n{text}");
+        let text = format!("Name = node_one\n{text}");
         ServerConfig::read(ConfigSet::from_text(&text), &dir.layout(), &[])
     }
 
@@ -321,7 +272,7 @@ mod tests {
             config.options,
             Options::PMTU_DISCOVERY.with(Options::CLAMP_MSS)
         );
-        assert!(config.relays && config.broadcast);
+        assert_eq!(config.policy, Policy::default());
         assert_eq!(config.listen.port, None);
         assert_eq!(config.complaints, Vec::<String>::new());
     }
@@ -379,6 +330,8 @@ mod tests {
             "MACLength = 99",
             "Compression = 12",
             "Interface = a/b",
+            "Mode = bridge",
+            "Forwarding = maybe",
             "AddressFamily = ipx",
             "Broadcast = all",
             "ProcessPriority = best",
@@ -389,26 +342,9 @@ mod tests {
                 .unwrap_or_else(|| panic!("{bad} was accepted"))
                 .to_string();
             assert!(
-                text.starts_with(&format!("tinc.conf line 3: {bad}: ")),
+                text.starts_with(&format!("tinc.conf line 2: {bad}: ")),
                 "{text}"
             );
-        }
-    }
-
-    #[test]
-    fn the_netname_names_the_interface_if_it_can() {
-        let dir = TempDir::new();
-        for (net, interface, expected) in [
-            (Some("vpn"), "", Some("vpn")),
-            (Some("vpn"), "Interface = tap7\n", Some("tap7")),
-            (Some("a_name_longer_than_linux_allows"), "", None),
-            (None, "", None),
-        ] {
-            let base = Some(dir.path().to_owned());
-            let layout = Layout::new(net.map(str::to_owned), base, None, None).unwrap();
-            let set = ConfigSet::from_text(interface);
-            let got = super::interface(&Reader::new(&set), &layout).unwrap();
-            assert_eq!(got.as_deref(), expected);
         }
     }
 

@@ -1,10 +1,11 @@
-//! The IPv6 addresses of an interface, from the kernel's own tables.
+//! The addresses of an interface and of the whole machine, from the kernel's own tables.
 
 use std::io;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
+use nix::sys::socket::SockaddrStorage;
 
 /// One line an address: 32 hex digits, interface number, prefix length, scope, flags, name
 /// (Linux, `proc(5)`).
@@ -29,6 +30,34 @@ pub(crate) fn is_up(name: &str) -> bool {
     })
 }
 
+/// The addresses at which others can reach the machine, those of `interface` first.
+pub(crate) fn of_kernel(interface: &str) -> Vec<IpAddr> {
+    let Ok(all) = getifaddrs() else {
+        return Vec::new();
+    };
+    let found = all.filter_map(|entry| {
+        let address = address(&entry.address?)?;
+        is_reachable(address).then_some((entry.interface_name != interface, address))
+    });
+    let mut found: Vec<_> = found.collect();
+    // Stable: the kernel's order stays, its preferred address first.
+    found.sort_by_key(|(elsewhere, _)| *elsewhere);
+    found.into_iter().map(|(_, address)| address).collect()
+}
+
+fn address(storage: &SockaddrStorage) -> Option<IpAddr> {
+    let v4 = storage.as_sockaddr_in().map(|v4| v4.ip().into());
+    v4.or_else(|| Some(storage.as_sockaddr_in6()?.ip().into()))
+}
+
+fn is_reachable(address: IpAddr) -> bool {
+    let is_link_local = match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    };
+    !address.is_loopback() && !is_link_local
+}
+
 /// Whether the kernel forwards IPv6 packets that come in by an interface.
 pub(crate) fn forwards(name: &str) -> bool {
     std::fs::read_to_string(format!("/proc/sys/net/ipv6/conf/{name}/forwarding"))
@@ -51,6 +80,14 @@ fn parse(table: &str, name: &str) -> Vec<Ipv6Addr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn others_cannot_reach_the_loopback_interface() {
+        assert!(of_kernel("lo").iter().all(|address| !address.is_loopback()));
+        let is_reachable = |text: &str| is_reachable(text.parse().unwrap());
+        assert!(is_reachable("10.0.0.1") && is_reachable("2001:db8::1"));
+        assert!(!is_reachable("fe80::1") && !is_reachable("169.254.0.1"));
+    }
 
     #[test]
     fn only_usable_addresses_of_the_interface_are_found() {

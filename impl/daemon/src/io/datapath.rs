@@ -203,7 +203,7 @@ impl Shared {
         // One byte more than the longest frame, to see that a frame is too long.
         let mut buffer = [0; MTU + 1];
         let mut errors = 0;
-        let mut fds = self.waiting_for(&[self.device.as_fd()]);
+        let mut fds = self.waiting_for(self.device.descriptor());
         while wait(&mut fds)? {
             for _ in 0..BATCH {
                 match self.device.read(&mut buffer) {
@@ -236,8 +236,7 @@ impl Shared {
         let mut inbound = Inbound::default();
         let mut egress = Egress::default();
         let mut buffer = [0; DATAGRAM];
-        let descriptors: Vec<BorrowedFd<'_>> = self.sockets.iter().map(AsFd::as_fd).collect();
-        let mut fds = self.waiting_for(&descriptors);
+        let mut fds = self.waiting_for(self.sockets.iter().map(AsFd::as_fd));
         while wait(&mut fds)? {
             let ready = self.sockets.iter().zip(&fds).enumerate();
             for (index, (udp, _)) in ready.filter(|(_, (_, fd))| is_ready(fd)) {
@@ -263,11 +262,14 @@ impl Shared {
     }
 
     /// What a thread waits for: its own descriptors, then the order to stop.
-    fn waiting_for<'f>(&'f self, descriptors: &[BorrowedFd<'f>]) -> Vec<PollFd<'f>> {
+    fn waiting_for<'f>(
+        &'f self,
+        descriptors: impl IntoIterator<Item = BorrowedFd<'f>>,
+    ) -> Vec<PollFd<'f>> {
         descriptors
-            .iter()
-            .chain([&self.stop.as_fd()])
-            .map(|fd| PollFd::new(*fd, PollFlags::POLLIN))
+            .into_iter()
+            .chain([self.stop.as_fd()])
+            .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
             .collect()
     }
 }

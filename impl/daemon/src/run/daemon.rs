@@ -290,7 +290,8 @@ impl Daemon {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         list(vec![
             format!(
-                "Statistics for Linux tun/tap device (tap mode) {}:",
+                "Statistics for {} {}:",
+                self.device.kind(),
                 self.device.name()
             ),
             format!(" total bytes in:  {:>10}", count(&shared.device_in)),

@@ -22,7 +22,7 @@ use v6router_core::crypto::rsa::{PrivateKey, PublicKey};
 use crate::cli::{Invocation, unreadable};
 use crate::config::{ConfigSet, ServerConfig, describe};
 use crate::io::activation;
-use crate::io::device::{CLONE_DEVICE, Device, device_mac};
+use crate::io::device::{Device, device_mac};
 use crate::keys;
 use crate::logging::Log;
 use crate::pidfile::PidFile;
@@ -154,9 +154,11 @@ async fn live(
 ) -> anyhow::Result<()> {
     let mut signals = Signals::take(invocation.detach).context("Couldn't take over signals")?;
     let mac = device_mac(invocation.layout.netname(), &config.name);
-    let device = Arc::new(Device::open(config.interface.as_deref(), mac)?);
+    let device = Arc::new(Device::open(&config.device, mac)?);
     info!(
-        "{CLONE_DEVICE} is a Linux tun/tap device (tap mode), interface {}",
+        "{} is a {}, interface {}",
+        device.path(),
+        device.kind(),
         device.name()
     );
     let mut scripts = Scripts {
@@ -164,7 +166,7 @@ async fn live(
         interpreter: config.scripts_interpreter.clone(),
         netname: invocation.layout.netname().unwrap_or_default().to_owned(),
         name: config.name.clone(),
-        device: CLONE_DEVICE.to_owned(),
+        device: device.path().to_owned(),
         interface: device.name().to_owned(),
     };
     let outcome = tokio::select! {

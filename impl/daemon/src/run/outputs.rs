@@ -140,8 +140,18 @@ impl Daemon {
         self.dialling.attempts.insert(node, attempt);
     }
 
+    /// Tells the core what the kernel knows of our device.
+    pub(super) fn tell_of_device(&mut self) {
+        let addresses = addresses::of_kernel(self.device.name());
+        self.feed(Input::Device {
+            mac: self.device.mac().ok(),
+            addresses: &addresses,
+        });
+    }
+
     /// Tells the mesh where our device's addresses are.
     pub(super) fn announce(&mut self) {
+        self.tell_of_device();
         let interface = self.device.name();
         // As long as nobody has put it to use there is nobody to be found.
         if !addresses::is_up(interface) {

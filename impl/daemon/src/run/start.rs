@@ -143,6 +143,7 @@ impl Daemon {
             sleep: Sleep::watch(),
             name_lookups: Arc::new(Semaphore::new(NAME_LOOKUPS)),
         };
+        daemon.tell_of_device();
         daemon.carry_out();
         daemon.runner.idle().await;
         Ok(daemon)
@@ -159,14 +160,12 @@ fn settings(
     Settings {
         name: config.name.clone(),
         private_key,
-        mode: config.mode,
+        policy: config.policy,
         port: announced_port(config.listen.port.as_ref(), addresses),
         subnets: config.subnets.clone(),
         connect_to: config.connect_to.clone(),
         packet: config.packet,
         options: config.options,
-        relays: config.relays,
-        broadcast: config.broadcast,
         ping_interval: numbers.ping_interval,
         ping_timeout: numbers.ping_timeout,
         key_expire: numbers.key_expire,
