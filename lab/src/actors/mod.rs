@@ -5,11 +5,13 @@
 mod daemon;
 mod keys;
 mod program;
+mod routed;
 mod tincdir;
 
 pub use daemon::Daemon;
 pub use keys::{KeyPair, KeyRing};
 pub use program::{Daemons, Product, Programs};
+pub use routed::route;
 pub use tincdir::{Directory, File, NETNAME, NOTES, directory, note_every_script, path};
 
 pub(crate) use daemon::tail;

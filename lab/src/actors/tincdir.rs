@@ -145,11 +145,11 @@ fn steady_mac(product: Product, overlay: &Overlay, node: &str) -> String {
 }
 
 /// Keeps what was before the first start, not what a daemon that was killed left behind.
-const FORWARD: &str = "test -e /run/forwarding.before || cat /proc/sys/net/ipv6/conf/all/forwarding > /run/forwarding.before
+pub(super) const FORWARD: &str = "test -e /run/forwarding.before || cat /proc/sys/net/ipv6/conf/all/forwarding > /run/forwarding.before
 echo 1 > /proc/sys/net/ipv6/conf/all/forwarding
 ";
 
-const FORWARD_AS_BEFORE: &str =
+pub(super) const FORWARD_AS_BEFORE: &str =
     "cat /run/forwarding.before > /proc/sys/net/ipv6/conf/all/forwarding
 rm /run/forwarding.before
 ";

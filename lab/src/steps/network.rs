@@ -23,12 +23,13 @@ async fn network(world: &mut World, name: String) -> Outcome {
 
 #[given("tinc is set up as it should be")]
 async fn set_up(world: &mut World) -> Outcome {
-    write(world, &keys(world).await?, |_| ()).await
+    write(world, &keys(world).await?, |_, _| ()).await
 }
 
 #[given("tinc is set up as it should be, with scripts that note when they run")]
 async fn set_up_with_notes(world: &mut World) -> Outcome {
-    write(world, &keys(world).await?, actors::note_every_script).await
+    let change = |_: &str, directory: &mut Directory| actors::note_every_script(directory);
+    write(world, &keys(world).await?, change).await
 }
 
 #[given("tinc is set up as it should be, but without keys")]
@@ -42,7 +43,23 @@ async fn set_up_without_keys(world: &mut World) -> Outcome {
         .into_iter()
         .map(|node| (node, none.clone()))
         .collect();
-    write(world, &keys, |directory| directory.remove("rsa_key.priv")).await
+    write(world, &keys, |_, directory| {
+        directory.remove("rsa_key.priv")
+    })
+    .await
+}
+
+#[given("tinc is set up as it should be, in router mode")]
+async fn set_up_in_router_mode(world: &mut World) -> Outcome {
+    let overlay = world.overlay()?;
+    let change = |node: &str, directory: &mut Directory| actors::route(directory, overlay, node);
+    write(world, &keys(world).await?, change).await
+}
+
+#[given(expr = "{word}'s tinc.conf also says {string}")]
+async fn add_to_tinc_conf(world: &mut World, node: String, line: String) -> Outcome {
+    let add = |text: &str| format!("{text}{line}\n");
+    rewrite(world.node(&node)?, "tinc.conf", add).await
 }
 
 async fn keys(world: &World) -> anyhow::Result<Vec<(String, KeyPair)>> {
@@ -55,14 +72,18 @@ async fn keys(world: &World) -> anyhow::Result<Vec<(String, KeyPair)>> {
 }
 
 /// Puts the daemon's program and its directory, changed by `change`, on every machine of the overlay.
-async fn write(world: &World, keys: &[(String, KeyPair)], change: fn(&mut Directory)) -> Outcome {
+async fn write(
+    world: &World,
+    keys: &[(String, KeyPair)],
+    change: impl Fn(&str, &mut Directory),
+) -> Outcome {
     try_join_all(world.members()?.iter().map(async |name| {
         let node = world.node(name)?;
         let product = world.product(name)?;
         node.install(world.stage()?.setting.programs.path(product)?, "tincd")
             .await?;
         let mut directory = actors::directory(world.plan()?, name, product, keys)?;
-        change(&mut directory);
+        change(name, &mut directory);
         for file in directory.files {
             node.write_file(file.path, file.text, file.mode).await?;
         }

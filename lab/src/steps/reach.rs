@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use cucumber::then;
 use futures::future::try_join_all;
+use tokio::time::Instant;
 
 use super::{Outcome, World, fail, seconds};
 use crate::actors::Product;
@@ -14,6 +15,9 @@ const HEALS_FAST: f64 = 3.0;
 
 /// What a restarted tincd, or one that has to dial, is found again within, seconds.
 const HEALS: f64 = 12.0;
+
+/// How long a refusal may take, time to notice that a node has gone included.
+const HEARD_WITHIN: Duration = Duration::from_secs(5);
 
 #[then(expr = "{word} reaches {word} within {float} s")]
 async fn reaches(world: &mut World, from: String, to: String, limit: f64) -> Outcome {
@@ -109,6 +113,26 @@ async fn told_unreachable(world: &mut World, from: String, by: String, to: Strin
         fail!("{}", instead(world, &report));
     }
     Ok(())
+}
+
+/// Whoever says so: a daemon in router mode speaks in the name of the address that was asked for.
+#[then(expr = "{word} hears {string} about {word}")]
+async fn hears(world: &mut World, from: String, problem: String, to: String) -> Outcome {
+    let deadline = Instant::now() + HEARD_WITHIN;
+    loop {
+        let report =
+            observe::ping(world.node(&from)?, world.address(&to)?, &Ping::default()).await?;
+        let problems = report.problems.iter();
+        if problems
+            .map(|(_, what)| what.to_string())
+            .any(|what| what == problem)
+        {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            fail!("{}", instead(world, &report));
+        }
+    }
 }
 
 async fn reach(world: &World, from: &str, to: &str, limit: f64) -> Outcome {
