@@ -71,6 +71,19 @@ async fn keys(world: &World) -> anyhow::Result<Vec<(String, KeyPair)>> {
     .await
 }
 
+/// The scripts are for interfaces that come and go with the daemon.
+#[given(expr = "{word}'s interface is {word}, as a raw socket")]
+async fn raw_socket(world: &mut World, node: String, interface: String) -> Outcome {
+    let own = format!("Interface = {}\n", actors::NETNAME);
+    let raw = format!("Interface = {interface}\nDeviceType = raw_socket\n");
+    let node = world.node(&node)?;
+    rewrite(node, "tinc.conf", |text| text.replace(&own, &raw)).await?;
+    for script in ["tinc-up", "tinc-down"] {
+        rewrite(node, script, |_| "#!/bin/sh\n".to_owned()).await?;
+    }
+    Ok(())
+}
+
 /// Puts the daemon's program and its directory, changed by `change`, on every machine of the overlay.
 async fn write(
     world: &World,
