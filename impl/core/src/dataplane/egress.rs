@@ -45,6 +45,15 @@ pub enum Up {
     KeySpent(NodeId),
 }
 
+/// What the kernel is to write into the IP header of a datagram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Handling {
+    /// TOS or traffic class, without the bits of ECN.
+    pub traffic_class: u8,
+    /// It may be cut into fragments on its way: nobody measures how much the path carries.
+    pub may_fragment: bool,
+}
+
 /// A sealed packet, ready to be sent.
 #[derive(Debug, Clone)]
 pub struct Datagram {
@@ -52,6 +61,8 @@ pub struct Datagram {
     pub peer: NodeId,
     /// Where it goes, and by which socket.
     pub path: UdpPath,
+    /// What its IP header says.
+    pub handling: Handling,
     /// Length of the frame in it, in bytes.
     pub frame_len: u16,
     bytes: Range<usize>,
@@ -120,6 +131,7 @@ impl Egress {
         &mut self,
         peer: NodeId,
         path: UdpPath,
+        handling: Handling,
         frame_len: u16,
         seal: impl FnOnce(&mut Vec<u8>) -> bool,
     ) -> bool {
@@ -131,6 +143,7 @@ impl Egress {
         self.datagrams.push(Datagram {
             peer,
             path,
+            handling,
             frame_len,
             bytes: start..self.bytes.len(),
         });

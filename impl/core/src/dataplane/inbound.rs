@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::egress::frame_len;
-use super::{Egress, Forwarder, Forwarding, KeyEpoch, Origin, PeerPath, UdpPath, Up};
+use super::{Egress, Forwarder, Forwarding, Handling, KeyEpoch, Origin, PeerPath, UdpPath, Up};
 use crate::constants::{MAX_SEQNO, SEQNO_LEN};
 use crate::crypto::packet::OpenError;
 use crate::graph::NodeId;
@@ -207,7 +207,9 @@ fn answer(frame: &mut [u8], peer: NodeId, path: &PeerPath, from: UdpPath, egress
         egress.report(Up::KeyWanted(peer));
         return;
     };
-    egress.push_datagram(peer, from, frame_len(frame), |out| key.seal(frame, out));
+    let handling = Handling::default();
+    let seal = |out: &mut Vec<u8>| key.seal(frame, out);
+    egress.push_datagram(peer, from, handling, frame_len(frame), seal);
 }
 
 #[cfg(test)]

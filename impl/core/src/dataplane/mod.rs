@@ -18,7 +18,7 @@ mod snapshot;
 mod station;
 mod switch;
 
-pub use egress::{Datagram, Egress, Up};
+pub use egress::{Datagram, Egress, Handling, Up};
 pub use forwarder::{Forwarder, Origin};
 pub use inbound::Inbound;
 pub use keys::{InKey, KeyEpoch, OutKey};

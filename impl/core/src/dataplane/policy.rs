@@ -50,4 +50,6 @@ pub struct Policy {
     pub direct_only: bool,
     /// We count as a hop of what we pass on (`DecrementTTL`).
     pub decrement_ttl: bool,
+    /// UDP packets inherit the class of service of what is in them (`PriorityInheritance`).
+    pub priority_inheritance: bool,
 }

@@ -1,11 +1,13 @@
 //! Which transport a frame takes to a node, and what happens to it on the way out.
 
 use super::egress::frame_len;
-use super::{Broadcast, Egress, Forwarding, Origin, PeerPath, Up};
+use super::{Broadcast, Egress, Forwarding, Handling, Origin, PeerPath, Up};
 use crate::forward::mss;
 use crate::graph::NodeId;
 use crate::options::Options;
 use crate::tunnel::pmtu;
+use crate::wire::ethernet::Frame;
+use crate::wire::ip;
 
 /// The node a frame is sealed for on its way to `target`, which may be a relay.
 pub(super) fn next_stop(
@@ -56,7 +58,9 @@ pub(super) fn send(
         let Some(udp) = path.udp.filter(|_| proven) else {
             break;
         };
-        if egress.push_datagram(via, udp, frame_len(frame), |out| key.seal(frame, out)) {
+        let handling = handling(frame, path, forwarding);
+        let seal = |out: &mut Vec<u8>| key.seal(frame, out);
+        if egress.push_datagram(via, udp, handling, frame_len(frame), seal) {
             return;
         }
         egress.report(Up::KeyWanted(via));
@@ -66,6 +70,17 @@ pub(super) fn send(
         neighbour: path.nexthop,
         frame: frame.to_vec(),
     });
+}
+
+/// What the outer packet of a frame says: its class of service if that is to be inherited, and
+/// that it must not be cut if the path to its receiver is measured by that.
+fn handling(frame: &[u8], path: &PeerPath, forwarding: &Forwarding) -> Handling {
+    let inherited = forwarding.policy.priority_inheritance;
+    let class = Frame::new(frame).filter(|_| inherited);
+    Handling {
+        traffic_class: class.map_or(0, |frame| ip::class_of_service(&frame)),
+        may_fragment: !path.options.contains(Options::PMTU_DISCOVERY),
+    }
 }
 
 /// Whether a frame of that length is known to arrive by UDP, or nobody measures that.
@@ -149,4 +164,46 @@ pub(super) fn clamp_mss(frame: &mut [u8], source: NodeId, via: NodeId, forwardin
     }
     let mtu = |id| forwarding.peer(id).map_or(pmtu::MAX_LEN, |path| path.mtu);
     mss::clamp(frame, mtu(source).min(mtu(via)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Policy;
+    use super::*;
+    use crate::graph::Graph;
+
+    #[test]
+    fn only_who_asks_for_it_has_classes_inherited_and_only_measured_paths_are_not_cut() {
+        let mut graph = Graph::new("me".parse().unwrap());
+        let peer = graph.intern(&"peer".parse().unwrap());
+        let mut frame = [0; 60];
+        frame[12..16].copy_from_slice(&[8, 0, 0x45, 0xb9]);
+        for (inherits, discovery) in [(false, true), (true, false)] {
+            let policy = Policy {
+                priority_inheritance: inherits,
+                ..Policy::default()
+            };
+            let mut options = Options::CLAMP_MSS;
+            if discovery {
+                options = options.with(Options::PMTU_DISCOVERY);
+            }
+            let path = PeerPath {
+                via: peer,
+                nexthop: peer,
+                options,
+                mtu: 1518,
+                min_mtu: 0,
+                udp: None,
+                out_key: None,
+                in_keys: Vec::new(),
+                known_at: Vec::new(),
+            };
+            let forwarding = Forwarding::alone(graph.me(), policy);
+            let wanted = Handling {
+                traffic_class: if inherits { 0xb8 } else { 0 },
+                may_fragment: !discovery,
+            };
+            assert_eq!(handling(&frame, &path, &forwarding), wanted);
+        }
+    }
 }

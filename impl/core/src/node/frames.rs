@@ -82,6 +82,7 @@ impl Node {
         for (datagram, bytes) in egress.datagrams() {
             self.outputs.push_back(Output::Datagram(SealedDatagram {
                 path: datagram.path,
+                handling: datagram.handling,
                 bytes: bytes.to_vec(),
                 too_big: datagram.too_big(),
             }));

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::addr::{Endpoint, Port};
 use crate::crypto::algorithm::PacketSpec;
 use crate::crypto::rsa::{PrivateKey, PublicKey};
-use crate::dataplane::{Forwarding, Policy, UdpPath, Up};
+use crate::dataplane::{Forwarding, Handling, Policy, UdpPath, Up};
 use crate::name::NodeName;
 use crate::options::Options;
 use crate::subnet::{Mac, Subnet};
@@ -190,6 +190,8 @@ pub enum Output {
 pub struct SealedDatagram {
     /// Where it goes.
     pub path: UdpPath,
+    /// What its IP header says.
+    pub handling: Handling,
     /// What goes there.
     pub bytes: Vec<u8>,
     /// The report to make if it is too big.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use rand_core::CryptoRng;
 
 use super::{Node, Output, SealedDatagram, Timer};
-use crate::dataplane::{UdpPath, Up};
+use crate::dataplane::{Handling, UdpPath, Up};
 use crate::graph::NodeId;
 use crate::options::Options;
 use crate::tunnel::pmtu::{Effect, Pmtu};
@@ -50,6 +50,7 @@ impl Node {
             }
             self.outputs.push_back(Output::Datagram(SealedDatagram {
                 path,
+                handling: Handling::default(),
                 bytes,
                 too_big: Up::TooBig { peer: id, len },
             }));

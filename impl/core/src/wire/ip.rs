@@ -90,6 +90,20 @@ impl Ends {
     }
 }
 
+/// The class of service of the IP packet in a frame (RFC 2474), 0 without one.
+///
+/// The two bits of ECN beside it are left out: a mark on the outer packet would be lost where the
+/// tunnel ends, so nobody must be invited to make one (RFC 6040 section 4.1).
+#[must_use]
+pub fn class_of_service(frame: &Frame<'_>) -> u8 {
+    let octet = match (frame.ethertype(), frame.payload()) {
+        (ETHERTYPE_IPV4, [_, tos, ..]) => *tos,
+        (ETHERTYPE_IPV6, [high, low, ..]) => high << 4 | low >> 4,
+        _ => 0,
+    };
+    octet & !0x03
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -158,6 +172,17 @@ mod tests {
             assert!(!ends(source, destination).are_hosts());
         }
         assert!(ends([192, 0, 2, 1], [255; 4]).is_for_group());
+    }
+
+    #[test]
+    fn the_class_of_service_is_read_without_ecn() {
+        let class = |ethertype, packet: &[u8]| {
+            class_of_service(&Frame::new(&frame(ethertype, packet)).unwrap())
+        };
+        assert_eq!(class(ETHERTYPE_IPV4, &[0x45, 0xb9]), 0xb8);
+        assert_eq!(class(ETHERTYPE_IPV6, &[0x6b, 0x9f]), 0xb8);
+        assert_eq!(class(ETHERTYPE_IPV6, &[0x6b]), 0);
+        assert_eq!(class(0x0806, &[0x45, 0xb9]), 0);
     }
 
     proptest! {

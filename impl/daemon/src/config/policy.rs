@@ -32,6 +32,7 @@ pub(super) fn policy(r: &mut Reader<'_>) -> Result<Policy, BadValue> {
         broadcast: r.one_of("Broadcast", &BROADCAST)?.unwrap_or_default(),
         direct_only: r.yes_no("DirectOnly") == Some(true),
         decrement_ttl: r.yes_no("DecrementTTL") == Some(true),
+        priority_inheritance: r.yes_no("PriorityInheritance") == Some(true),
     })
 }
 
@@ -54,7 +55,7 @@ mod tests {
     fn every_word_of_the_manual_is_known() {
         let all = read(
             "Mode = Hub\nForwarding = KERNEL\nBroadcast = direct\nDirectOnly = yes\n\
-             DecrementTTL = yes\n",
+             DecrementTTL = yes\nPriorityInheritance = yes\n",
         );
         let wanted = Policy {
             mode: Mode::Hub,
@@ -62,6 +63,7 @@ mod tests {
             broadcast: Broadcast::Direct,
             direct_only: true,
             decrement_ttl: true,
+            priority_inheritance: true,
         };
         assert_eq!(all, wanted);
         assert_eq!(read("Broadcast = yes\n").broadcast, Broadcast::Tree);

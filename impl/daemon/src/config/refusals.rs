@@ -47,12 +47,10 @@ pub(super) fn check(r: &mut Reader<'_>) -> Result<(), BadValue> {
             return Err(BadValue::new(&hidden, why));
         }
     }
-    for key in ["LocalDiscovery", "PriorityInheritance"] {
-        if r.yes_no(key) == Some(true)
-            && let Some(entry) = r.text(key)
-        {
-            r.complain(entry, "not carried out by this version; ignored");
-        }
+    if r.yes_no("LocalDiscovery") == Some(true)
+        && let Some(entry) = r.text("LocalDiscovery")
+    {
+        r.complain(entry, "not carried out by this version; ignored");
     }
     Ok(())
 }

@@ -6,7 +6,6 @@
 //! it over a bounded channel; a report that does not fit is lost, as a packet would be.
 
 use std::io;
-use std::net::UdpSocket;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,9 +20,10 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use tokio::sync::mpsc;
 use tracing::warn;
 use v6router_core::constants::MTU;
-use v6router_core::dataplane::{Egress, Forwarding, Inbound, Outbound, UdpPath, Up};
+use v6router_core::dataplane::{Egress, Forwarding, Handling, Inbound, Outbound, UdpPath, Up};
 
 use super::device::Device;
+use super::socket::Socket;
 use crate::config::describe;
 use crate::ration::Ration;
 
@@ -39,7 +39,7 @@ const DATAGRAM: usize = 4096;
 /// What the threads and the control loop use together.
 pub(crate) struct Shared {
     device: Arc<Device>,
-    sockets: Vec<UdpSocket>,
+    sockets: Vec<Socket>,
     picture: ArcSwap<Forwarding>,
     reports: mpsc::Sender<Up>,
     /// Bytes read from the device.
@@ -71,7 +71,7 @@ impl Datapath {
     /// If the system gives no thread or no descriptor.
     pub(crate) fn start(
         device: Arc<Device>,
-        sockets: Vec<UdpSocket>,
+        sockets: Vec<Socket>,
         picture: Arc<Forwarding>,
     ) -> io::Result<(Self, Reports)> {
         let (reports, up) = mpsc::channel(REPORTS);
@@ -148,11 +148,11 @@ impl Shared {
     }
 
     /// Sends a datagram; returns whether it was refused as too big.
-    pub(crate) fn send(&self, path: UdpPath, bytes: &[u8]) -> bool {
+    pub(crate) fn send(&self, path: UdpPath, handling: Handling, bytes: &[u8]) -> bool {
         let Some(socket) = self.sockets.get(path.socket) else {
             return false;
         };
-        match socket.send_to(bytes, path.address) {
+        match socket.send(bytes, path.address, handling) {
             Ok(_) => false,
             Err(error) if error.raw_os_error() == Some(Errno::EMSGSIZE as i32) => true,
             // No room in the kernel: as good as lost on the way.
@@ -181,7 +181,7 @@ impl Shared {
             self.to_device(frame);
         }
         for (datagram, bytes) in egress.datagrams() {
-            if self.send(datagram.path, bytes) {
+            if self.send(datagram.path, datagram.handling, bytes) {
                 self.report(datagram.too_big());
             }
         }
@@ -236,10 +236,10 @@ impl Shared {
         let mut inbound = Inbound::default();
         let mut egress = Egress::default();
         let mut buffer = [0; DATAGRAM];
-        let mut fds = self.waiting_for(self.sockets.iter().map(AsFd::as_fd));
+        let mut fds = self.waiting_for(self.sockets.iter().map(|socket| socket.udp.as_fd()));
         while wait(&mut fds)? {
             let ready = self.sockets.iter().zip(&fds).enumerate();
-            for (index, (udp, _)) in ready.filter(|(_, (_, fd))| is_ready(fd)) {
+            for (index, (Socket { udp, .. }, _)) in ready.filter(|(_, (_, fd))| is_ready(fd)) {
                 for _ in 0..BATCH {
                     let Ok((len, address)) = udp.recv_from(&mut buffer) else {
                         // Nothing waits, or an old error of the path was delivered.

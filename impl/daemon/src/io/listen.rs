@@ -1,23 +1,18 @@
 //! Listening sockets: for each address one TCP and one UDP socket on the same port.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
-use nix::libc;
-use nix::sys::socket::setsockopt;
-use nix::sys::socket::sockopt::{RcvBufForce, SndBufForce};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, Type};
 use tracing::{error, info, warn};
 use v6router_core::addr::Port;
 use v6router_core::constants::DEFAULT_PORT;
 
+use super::socket::{Socket, UdpSetup};
 use crate::config::{Family, Listen, describe};
 
 /// Most addresses to listen on (tinc 1.0: 128 sockets).
 const MAX_SOCKETS: usize = 128;
-/// Bytes of datagrams that may wait for us unless `UDPRcvBuf` says otherwise; ours. The kernel's
-/// usual 208 KiB is a burst of a hundred packets, after which a fast sender loses some.
-const RECEIVE_BUFFER: usize = 1 << 20;
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 128;
 
@@ -25,20 +20,9 @@ const BACKLOG: i32 = 128;
 #[derive(Debug)]
 pub(crate) struct Pair {
     pub(crate) tcp: TcpListener,
-    pub(crate) udp: UdpSocket,
+    pub(crate) udp: Socket,
     /// The address of both, with the real port.
     pub(crate) address: SocketAddr,
-}
-
-/// How UDP sockets are set up.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct UdpSetup {
-    /// Datagrams are not fragmented, since the path is measured.
-    pub(crate) dont_fragment: bool,
-    /// Bytes; `None` takes ours.
-    pub(crate) receive_buffer: Option<usize>,
-    /// Bytes; `None` leaves it to the kernel.
-    pub(crate) send_buffer: Option<usize>,
 }
 
 /// There is nothing to listen on.
@@ -229,7 +213,7 @@ fn beside(
     interface: Option<&str>,
     setup: UdpSetup,
 ) -> Opened {
-    let udp = udp_socket(address, interface, setup).map_err(|error| ("udp", error))?;
+    let udp = Socket::open(address, interface, setup).map_err(|error| ("udp", error))?;
     Ok(Pair { tcp, udp, address })
 }
 
@@ -241,79 +225,19 @@ fn tcp_socket(address: SocketAddr, interface: Option<&str>) -> io::Result<TcpLis
     Ok(socket.into())
 }
 
-fn udp_socket(
-    address: SocketAddr,
-    interface: Option<&str>,
-    setup: UdpSetup,
-) -> io::Result<UdpSocket> {
-    let socket = bare(address, Type::DGRAM, Protocol::UDP, interface)?;
-    socket.set_broadcast(true)?;
-    if setup.dont_fragment {
-        dont_fragment(&socket, address.ip())?;
-    }
-    // Root may have more than the kernel's limit for everybody; an ordinary process gets what
-    // the limit allows.
-    let receive = setup.receive_buffer.unwrap_or(RECEIVE_BUFFER);
-    if setsockopt(&socket, RcvBufForce, &receive).is_err() && setup.receive_buffer.is_some() {
-        socket.set_recv_buffer_size(receive)?;
-    }
-    if let Some(bytes) = setup.send_buffer
-        && setsockopt(&socket, SndBufForce, &bytes).is_err()
-    {
-        socket.set_send_buffer_size(bytes)?;
-    }
-    socket.bind(&address.into())?;
-    Ok(socket.into())
-}
-
-fn bare(
+pub(super) fn bare(
     address: SocketAddr,
     kind: Type,
     protocol: Protocol,
     interface: Option<&str>,
-) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
+) -> io::Result<socket2::Socket> {
+    let socket = socket2::Socket::new(Domain::for_address(address), kind, Some(protocol))?;
     socket.set_nonblocking(true)?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
     socket.bind_device(interface.map(str::as_bytes))?;
     Ok(socket)
-}
-
-/// Has the kernel refuse what exceeds the path MTU instead of cutting it up.
-#[allow(unsafe_code)]
-fn dont_fragment(socket: &Socket, ip: IpAddr) -> io::Result<()> {
-    use std::os::fd::AsRawFd as _;
-    let (level, name, value) = match ip {
-        IpAddr::V4(_) => (
-            libc::IPPROTO_IP,
-            libc::IP_MTU_DISCOVER,
-            libc::IP_PMTUDISC_DO,
-        ),
-        IpAddr::V6(_) => (
-            libc::IPPROTO_IPV6,
-            libc::IPV6_MTU_DISCOVER,
-            libc::IPV6_PMTUDISC_DO,
-        ),
-    };
-    let size = libc::socklen_t::try_from(size_of_val(&value)).map_err(io::Error::other)?;
-    // SAFETY: `value` is an integer that lives through the call, `size` is its size, and the
-    // descriptor is open.
-    let result = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            level,
-            name,
-            (&raw const value).cast(),
-            size,
-        )
-    };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
 }
 
 #[cfg(test)]
@@ -349,7 +273,7 @@ mod tests {
         assert_eq!(pairs.len(), 1);
         assert_eq!(
             pairs[0].tcp.local_addr().unwrap(),
-            pairs[0].udp.local_addr().unwrap()
+            pairs[0].udp.udp.local_addr().unwrap()
         );
         assert_ne!(pairs[0].address.port(), 0);
     }
@@ -375,7 +299,7 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(pairs.len(), 1);
-        assert_eq!(pairs[0].udp.local_addr().unwrap(), address);
+        assert_eq!(pairs[0].udp.udp.local_addr().unwrap(), address);
     }
 
     #[tokio::test]
@@ -387,7 +311,7 @@ mod tests {
         };
         let listen = listen(0, Family::V4, Some("127.0.0.1"));
         let pairs = open(&listen, setup, Vec::new()).await.unwrap();
-        let socket = socket2::SockRef::from(&pairs[0].udp);
+        let socket = socket2::SockRef::from(&pairs[0].udp.udp);
         // The kernel counts its own needs as much again.
         assert_eq!(socket.recv_buffer_size().unwrap(), 100_000);
         assert_eq!(socket.send_buffer_size().unwrap(), 120_000);

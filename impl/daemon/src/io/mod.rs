@@ -13,5 +13,6 @@ pub(crate) mod notify;
 pub(crate) mod proxy;
 mod race;
 pub(crate) mod resolve;
+pub(crate) mod socket;
 pub(crate) mod transport;
 pub(crate) mod watch;

@@ -33,7 +33,8 @@ impl Daemon {
                 Output::Script(call) => self.runner.call(call),
                 Output::Device(frame) => self.datapath.shared().to_device(&frame),
                 Output::Datagram(datagram) => {
-                    if self.datapath.shared().send(datagram.path, &datagram.bytes) {
+                    let shared = self.datapath.shared();
+                    if shared.send(datagram.path, datagram.handling, &datagram.bytes) {
                         self.feed(Input::Up(datagram.too_big));
                     }
                 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,9 +25,10 @@ use crate::io::admission::{Admission, Tarpit};
 use crate::io::datapath::Datapath;
 use crate::io::device::Device;
 use crate::io::dial::DialSetup;
-use crate::io::listen::{self, Pair, UdpSetup};
+use crate::io::listen::{self, Pair};
 use crate::io::notify::Manager;
 use crate::io::proxy::Surroundings;
+use crate::io::socket::UdpSetup;
 use crate::io::watch::{self, Sleep};
 use crate::logging::Log;
 use crate::scripts::{Runner, Scripts};
@@ -59,7 +60,7 @@ impl Daemon {
         };
         let pairs = listen::open(&config.listen, udp, inherited).await?;
         let addresses: Vec<SocketAddr> = pairs.iter().map(|pair| pair.address).collect();
-        let (listeners, sockets): (Vec<_>, Vec<UdpSocket>) = pairs
+        let (listeners, sockets): (Vec<_>, Vec<_>) = pairs
             .into_iter()
             .map(|Pair { tcp, udp, .. }| (tcp, udp))
             .unzip();
