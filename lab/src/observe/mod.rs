@@ -5,6 +5,7 @@
 mod capture;
 mod echo;
 mod ping;
+mod refusal;
 mod socket;
 mod state;
 mod trace;
@@ -12,6 +13,7 @@ mod trace;
 pub use capture::{Capture, Frames};
 pub use echo::Problem;
 pub use ping::{Ping, PingReport, ping, reach};
+pub use refusal::{Refusal, refusal};
 pub use state::{KernelState, kernel_state};
 pub use trace::{Hop, trace};
 

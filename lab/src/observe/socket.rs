@@ -72,6 +72,12 @@ impl EchoSocket {
 
     /// The next answer to one of this socket's requests, and who sent it.
     pub(super) async fn receive(&mut self) -> Result<(IpAddr, Answer)> {
+        let (from, answer, _) = self.receive_whole().await?;
+        Ok((from, answer))
+    }
+
+    /// The same with the whole message: behind its IP header for IPv6, from it on for IPv4.
+    pub(super) async fn receive_whole(&mut self) -> Result<(IpAddr, Answer, &[u8])> {
         loop {
             let received = self.socket.recv_from(&mut self.buffer).await;
             let (len, from) = received.map_err(|reason| self.failed("receive", reason))?;
@@ -79,7 +85,8 @@ impl EchoSocket {
             if let Some(answer) = echo::parse(message, self.target.is_ipv6())
                 && answer.id().ident == self.ident
             {
-                return Ok((from.ip(), answer));
+                let message = self.buffer.get(..len).unwrap_or_default();
+                return Ok((from.ip(), answer, message));
             }
         }
     }

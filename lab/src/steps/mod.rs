@@ -7,6 +7,7 @@ mod kernel;
 mod mistakes;
 mod network;
 mod reach;
+mod refusals;
 mod way;
 mod wire;
 
