@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use support::{Mesh, broadcast, frame};
-use v6router_core::node::{Input, Order, Script};
+use v6router_core::crypto::algorithm::PacketSpec;
+use v6router_core::node::{Input, Order, Script, Settings};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -50,6 +51,34 @@ fn proven_udp_carries_frames_both_ways() {
     mesh.device_sends(1, &frame(1, 2, b"hello yourself"));
     assert!(mesh.run(MINUTE, |mesh| !mesh.members[0].device.is_empty()));
     assert_eq!(mesh.members[0].device[0], frame(1, 2, b"hello yourself"));
+}
+
+/// What compression saves on a probe says nothing of the frames after it: even one that does not
+/// compress at all fits where its length was proven.
+#[test]
+fn a_compressed_path_is_proven_for_frames_that_do_not_compress() {
+    fn spec(level: i32) -> PacketSpec {
+        let default = PacketSpec::default();
+        PacketSpec::new(default.cipher(), default.digest(), 4, level).unwrap()
+    }
+    let settings: [fn(&mut Settings); 3] = [
+        |settings| settings.packet = spec(1),
+        |settings| settings.packet = spec(9),
+        |settings| settings.packet = spec(11),
+    ];
+    for settings in settings {
+        let mut mesh = Mesh::with(1, &[("pi", &["server"]), ("server", &[])], settings);
+        mesh.run(Duration::from_secs(20), |_| false);
+        let proven = usize::from(mesh.proven("pi"));
+        assert!((1400..1451).contains(&proven), "{proven}");
+        let mut payload = vec![0; proven - 14];
+        mesh.rng.fill_bytes(&mut payload);
+        let sent = mesh.members[0].datagrams_sent;
+        mesh.device_sends(0, &broadcast(1, &payload));
+        assert_eq!(mesh.members[0].datagrams_sent, sent + 1);
+        assert!(mesh.run(MINUTE, |mesh| !mesh.members[1].device.is_empty()));
+        assert_eq!(mesh.members[1].device[0], broadcast(1, &payload));
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The cryptography of the legacy protocol: keys and ciphers, no message formats.
 
 pub mod algorithm;
+pub mod compression;
 mod mac;
 pub mod packet;
 pub mod rsa;

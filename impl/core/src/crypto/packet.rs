@@ -1,5 +1,5 @@
 //! Sealing and opening UDP packets (legacy protocol, packet layout): sequence number and frame,
-//! CBC with the key's own IV for every packet, then a truncated HMAC over the ciphertext.
+//! which may be compressed, CBC with the key's own IV for every packet, then a truncated HMAC over the ciphertext.
 
 use aes::{Aes128Dec, Aes128Enc, Aes192Dec, Aes192Enc, Aes256Dec, Aes256Enc};
 use cipher::block_padding::Pkcs7;
@@ -8,6 +8,7 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::algorithm::{Digest, PacketCipher, PacketSpec, SpecError};
+use super::compression::Compression;
 use super::mac::PacketMac;
 use crate::constants::SEQNO_LEN;
 use crate::name::NodeName;
@@ -120,6 +121,7 @@ pub enum KeyError {
 
 /// Seals packets. Key schedule and HMAC state are made once.
 pub struct Sealer {
+    compression: Compression,
     cipher: Encryptor,
     mac: PacketMac,
 }
@@ -144,6 +146,7 @@ impl Sealer {
             PacketCipher::Aes256Cbc => Encryptor::Aes256(schedule(secret), iv),
         };
         Self {
+            compression: key.spec.compression(),
             cipher,
             mac: PacketMac::new(key.spec, &key.material),
         }
@@ -153,7 +156,20 @@ impl Sealer {
     pub fn seal(&self, seqno: u32, frame: &[u8], out: &mut Vec<u8>) {
         let start = out.len();
         out.extend_from_slice(&seqno.to_be_bytes());
-        out.extend_from_slice(frame);
+        self.compression.append(frame, out);
+        self.finish(out, start);
+    }
+
+    /// Like [`Sealer::seal`], but the datagram is as long as any for a frame of that length can
+    /// be: what compression saves on one frame says nothing of the next.
+    pub fn seal_probe(&self, seqno: u32, frame: &[u8], out: &mut Vec<u8>) {
+        let start = out.len();
+        out.extend_from_slice(&seqno.to_be_bytes());
+        self.compression.append_stored(frame, out);
+        self.finish(out, start);
+    }
+
+    fn finish(&self, out: &mut Vec<u8>, start: usize) {
         match &self.cipher {
             Encryptor::None => {}
             Encryptor::Aes128(key, iv) => encrypt(&**key, iv, out, start),
@@ -166,6 +182,7 @@ impl Sealer {
 
 /// Opens packets. Key schedule and HMAC state are made once.
 pub struct Opener {
+    compression: Compression,
     cipher: Decryptor,
     mac: PacketMac,
     /// Shortest datagram that is looked at, in bytes.
@@ -206,13 +223,15 @@ impl Opener {
             PacketCipher::Aes256Cbc => Decryptor::Aes256(schedule(secret), iv),
         };
         Self {
+            compression: key.spec.compression(),
             cipher,
             mac: PacketMac::new(key.spec, &key.material),
             shortest: SEQNO_LEN + usize::from(key.spec.mac_length()),
         }
     }
 
-    /// Opens a datagram in place: its sequence number and the frame.
+    /// Opens a datagram in place: its sequence number and its body, which is the frame once
+    /// [`Opener::expand`] has seen it.
     ///
     /// # Errors
     /// If it is not authentic or was not sealed by this key. With [`OpenError::Mac`] the bytes
@@ -233,10 +252,19 @@ impl Opener {
             Decryptor::Aes256(key, iv) => decrypt(&**key, iv, body)?,
         };
         let plain = body.get_mut(..plain_len).ok_or(OpenError::Decrypt)?;
-        let (seqno, frame) = plain
+        let (seqno, body) = plain
             .split_first_chunk_mut::<SEQNO_LEN>()
             .ok_or(OpenError::Short)?;
-        Ok((u32::from_be_bytes(*seqno), frame))
+        Ok((u32::from_be_bytes(*seqno), body))
+    }
+
+    /// The frame in the body of a packet: the body itself, or what it expands to in `room`,
+    /// which is used again and again.
+    ///
+    /// `None` if it is compressed and malformed, or too long.
+    #[must_use]
+    pub fn expand<'a>(&self, body: &'a mut [u8], room: &'a mut Vec<u8>) -> Option<&'a mut [u8]> {
+        self.compression.expand(body, room)
     }
 }
 
@@ -306,10 +334,12 @@ mod tests {
             Digest::Sha384,
             Digest::Sha512,
         ]);
-        (ciphers, digests, 0_i32..=64).prop_map(|(cipher, digest, mac_length)| {
-            let longest = i32::try_from(digest.size()).unwrap();
-            PacketSpec::new(cipher, digest, mac_length.min(longest), 0).unwrap()
-        })
+        (ciphers, digests, 0_i32..=64, 0_i32..=11).prop_map(
+            |(cipher, digest, mac_length, level)| {
+                let longest = i32::try_from(digest.size()).unwrap();
+                PacketSpec::new(cipher, digest, mac_length.min(longest), level).unwrap()
+            },
+        )
     }
 
     #[test]
@@ -359,9 +389,11 @@ mod tests {
             Sealer::new(&key).seal(seqno, &frame, &mut datagram);
             // Without a MAC on the wire short packets are dropped all the same.
             prop_assume!(datagram.len() >= SEQNO_LEN + usize::from(spec.mac_length()));
-            let (number, opened) = Opener::new(&key).open(&mut datagram).unwrap();
+            let opener = Opener::new(&key);
+            let (number, body) = opener.open(&mut datagram).unwrap();
             prop_assert_eq!(number, seqno);
-            prop_assert_eq!(&*opened, &frame[..]);
+            let mut room = Vec::new();
+            prop_assert_eq!(&*opener.expand(body, &mut room).unwrap(), &frame[..]);
         }
 
         #[test]

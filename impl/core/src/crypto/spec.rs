@@ -1,7 +1,8 @@
 //! A choice of algorithms for packets, checked.
 
 use super::algorithm::{Digest, PacketCipher};
-use crate::constants::DEFAULT_MAC_LENGTH;
+use super::compression::Compression;
+use crate::constants::{DEFAULT_MAC_LENGTH, MAX_COMPRESSION};
 
 /// How packets to a node are sealed: what the node itself configures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,6 +10,7 @@ pub struct PacketSpec {
     cipher: PacketCipher,
     digest: Digest,
     mac_length: u8,
+    compression: Compression,
 }
 
 impl Default for PacketSpec {
@@ -17,6 +19,7 @@ impl Default for PacketSpec {
             cipher: PacketCipher::default(),
             digest: Digest::default(),
             mac_length: DEFAULT_MAC_LENGTH,
+            compression: Compression::default(),
         }
     }
 }
@@ -25,7 +28,7 @@ impl PacketSpec {
     /// Checks a choice of cipher, digest, bytes of MAC and compression level.
     ///
     /// # Errors
-    /// If the MAC is longer than its digest, or packets would have to be compressed.
+    /// If the MAC is longer than its digest, or there is no such level.
     pub fn new(
         cipher: PacketCipher,
         digest: Digest,
@@ -45,15 +48,14 @@ impl PacketSpec {
                 longest: digest.size(),
                 digest,
             })?;
-        match compression {
-            0 => Ok(Self {
-                cipher,
-                digest,
-                mac_length,
-            }),
-            1..=11 => Err(SpecError::Compression { found: compression }),
-            _ => Err(SpecError::CompressionRange { found: compression }),
-        }
+        let compression =
+            Compression::new(compression).ok_or(SpecError::Compression { found: compression })?;
+        Ok(Self {
+            cipher,
+            digest,
+            mac_length,
+            compression,
+        })
     }
 
     /// The cipher.
@@ -72,6 +74,12 @@ impl PacketSpec {
     #[must_use]
     pub const fn mac_length(&self) -> u8 {
         self.mac_length
+    }
+
+    /// The compression of frames.
+    #[must_use]
+    pub const fn compression(&self) -> Compression {
+        self.compression
     }
 
     /// Bytes of MAC that a packet carries.
@@ -96,7 +104,7 @@ impl PacketSpec {
             self.cipher.number(),
             self.digest.number(),
             self.mac_length.into(),
-            0,
+            self.compression.level(),
         )
     }
 }
@@ -124,15 +132,9 @@ pub enum SpecError {
         /// The digest.
         digest: Digest,
     },
-    /// Compression is part of the protocol, but not of this version.
-    #[error("compression level {found} is not supported; use 0")]
-    Compression {
-        /// The level.
-        found: i32,
-    },
     /// There is no such level.
-    #[error("compression levels are 0 to 11, not {found}")]
-    CompressionRange {
+    #[error("compression levels are 0 to {MAX_COMPRESSION}, not {found}")]
+    Compression {
         /// The level.
         found: i32,
     },

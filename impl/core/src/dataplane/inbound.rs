@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::egress::frame_len;
-use super::{Egress, Forwarder, Forwarding, Handling, KeyEpoch, Origin, PeerPath, UdpPath, Up};
+use super::{
+    Egress, Forwarder, Forwarding, Handling, InKey, KeyEpoch, Origin, PeerPath, UdpPath, Up,
+};
 use crate::constants::{MAX_SEQNO, SEQNO_LEN};
 use crate::crypto::packet::OpenError;
 use crate::graph::NodeId;
@@ -22,6 +24,8 @@ pub struct Inbound {
     forwarder: Forwarder,
     windows: HashMap<KeyEpoch, Window>,
     last_full_search: Option<Instant>,
+    /// Where compressed frames expand.
+    room: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -30,19 +34,19 @@ struct Window {
     replay: ReplayWindow,
 }
 
-/// Which key opened a packet, its sequence number and the length of its frame.
-struct Key {
-    epoch: KeyEpoch,
+/// Which key opened a packet, its sequence number and the length of its body.
+struct Key<'f> {
+    key: &'f InKey,
     seqno: u32,
     len: usize,
 }
 
 /// An authentic packet, decrypted in place.
-struct Opened<'a> {
+struct Opened<'f, 'a> {
     peer: NodeId,
-    epoch: KeyEpoch,
+    key: &'f InKey,
     seqno: u32,
-    frame: &'a mut [u8],
+    body: &'a mut [u8],
 }
 
 impl Inbound {
@@ -52,7 +56,7 @@ impl Inbound {
     /// Whatever is not authentic, or was seen before, is dropped without effect: in particular
     /// the sender's address is learned only from a packet that passed both checks.
     pub fn open<'a>(
-        &mut self,
+        &'a mut self,
         datagram: &'a mut [u8],
         from: UdpPath,
         forwarding: &Forwarding,
@@ -61,13 +65,14 @@ impl Inbound {
     ) -> Option<&'a [u8]> {
         let Opened {
             peer,
-            epoch,
+            key,
             seqno,
-            frame,
+            body,
         } = self.authenticate(datagram, from.address, forwarding, now)?;
-        if !self.is_fresh(peer, epoch, seqno, forwarding) {
+        if !self.is_fresh(peer, key.epoch, seqno, forwarding) {
             return None;
         }
+        let frame = key.opener.expand(body, &mut self.room)?;
         let path = forwarding.peer(peer)?;
         if path.udp != Some(from) {
             egress.report(Up::Source { peer, path: from });
@@ -95,40 +100,40 @@ impl Inbound {
         }
     }
 
-    fn authenticate<'a>(
+    fn authenticate<'f, 'a>(
         &mut self,
         datagram: &'a mut [u8],
         from: SocketAddr,
-        forwarding: &Forwarding,
+        forwarding: &'f Forwarding,
         now: Instant,
-    ) -> Option<Opened<'a>> {
+    ) -> Option<Opened<'f, 'a>> {
         let expected = forwarding.sources.get(&from).copied();
         let known = expected.and_then(|peer| {
             let path = forwarding.peer(peer)?;
             Some((peer, open_by_any(path, datagram)?))
         });
         let found = known.or_else(|| self.search(datagram, from, expected, forwarding, now));
-        let (peer, Key { epoch, seqno, len }) = found?;
-        let frame = datagram.get_mut(SEQNO_LEN..SEQNO_LEN + len)?;
+        let (peer, Key { key, seqno, len }) = found?;
+        let body = datagram.get_mut(SEQNO_LEN..SEQNO_LEN + len)?;
         Some(Opened {
             peer,
-            epoch,
+            key,
             seqno,
-            frame,
+            body,
         })
     }
 
     /// Looks for the sender of a packet from an unknown address by trying keys: first those of
     /// nodes known at the same IP address (a NAT that moved the port), then at most once a
     /// second everybody's. Only packets with a MAC can be recognised this way.
-    fn search(
+    fn search<'f>(
         &mut self,
         datagram: &mut [u8],
         from: SocketAddr,
         tried: Option<NodeId>,
-        forwarding: &Forwarding,
+        forwarding: &'f Forwarding,
         now: Instant,
-    ) -> Option<(NodeId, Key)> {
+    ) -> Option<(NodeId, Key<'f>)> {
         let mut open_where = |near: bool| {
             forwarding
                 .peers
@@ -181,14 +186,14 @@ impl Inbound {
 }
 
 /// Opens a packet in place by one of a node's keys.
-fn open_by_any(path: &PeerPath, datagram: &mut [u8]) -> Option<Key> {
+fn open_by_any<'f>(path: &'f PeerPath, datagram: &mut [u8]) -> Option<Key<'f>> {
     for key in &path.in_keys {
         match key.opener.open(datagram) {
-            Ok((seqno, frame)) => {
+            Ok((seqno, body)) => {
                 return Some(Key {
-                    epoch: key.epoch,
+                    key,
                     seqno,
-                    len: frame.len(),
+                    len: body.len(),
                 });
             }
             // The packet is as it was: the key before may fit.
@@ -208,7 +213,7 @@ fn answer(frame: &mut [u8], peer: NodeId, path: &PeerPath, from: UdpPath, egress
         return;
     };
     let handling = Handling::default();
-    let seal = |out: &mut Vec<u8>| key.seal(frame, out);
+    let seal = |out: &mut Vec<u8>| key.seal_probe(frame, out);
     egress.push_datagram(peer, from, handling, frame_len(frame), seal);
 }
 
@@ -219,7 +224,7 @@ mod tests {
     use rand::SeedableRng as _;
     use rand::rngs::StdRng;
 
-    use super::super::{InKey, Policy};
+    use super::super::Policy;
     use super::*;
     use crate::crypto::algorithm::PacketSpec;
     use crate::crypto::packet::{PacketKey, Sealer};

@@ -81,13 +81,30 @@ impl OutKey {
     /// that renews its keys never lets happen.
     #[must_use]
     pub fn seal(&self, frame: &[u8], out: &mut Vec<u8>) -> bool {
-        // Far above the number from which the receiver asks for a new key, far below wrapping.
-        if self.sent.load(Ordering::Relaxed) >= 2 * MAX_SEQNO {
+        let Some(seqno) = self.next_number() else {
             return false;
-        }
-        let seqno = self.sent.fetch_add(1, Ordering::Relaxed) + 1;
+        };
         self.sealer.seal(seqno, frame, out);
         true
+    }
+
+    /// Like [`OutKey::seal`] for a probe or the answer to one: compression does not make it
+    /// shorter.
+    #[must_use]
+    pub fn seal_probe(&self, frame: &[u8], out: &mut Vec<u8>) -> bool {
+        let Some(seqno) = self.next_number() else {
+            return false;
+        };
+        self.sealer.seal_probe(seqno, frame, out);
+        true
+    }
+
+    fn next_number(&self) -> Option<u32> {
+        // Far above the number from which the receiver asks for a new key, far below wrapping.
+        if self.sent.load(Ordering::Relaxed) >= 2 * MAX_SEQNO {
+            return None;
+        }
+        Some(self.sent.fetch_add(1, Ordering::Relaxed) + 1)
     }
 }
 

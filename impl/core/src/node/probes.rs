@@ -45,7 +45,7 @@ impl Node {
         for len in round.probes.as_slice().iter().copied() {
             let frame = probe::request(len, rng);
             let mut bytes = Vec::new();
-            if !key.key.seal(&frame, &mut bytes) {
+            if !key.key.seal_probe(&frame, &mut bytes) {
                 continue;
             }
             self.outputs.push_back(Output::Datagram(SealedDatagram {

@@ -1,6 +1,5 @@
 //! How others shall seal packets for us: `Cipher`, `Digest`, `MACLength` and `Compression`.
 
-use v6router_core::constants::MAX_COMPRESSION;
 use v6router_core::crypto::algorithm::{Digest, PacketCipher, PacketSpec, SpecError};
 
 use super::server::ServerError;
@@ -17,16 +16,7 @@ pub(super) fn packet_spec(r: &mut Reader<'_>) -> Result<PacketSpec, ServerError>
     let mac_length = r
         .integer("MACLength")
         .unwrap_or_else(|| default.mac_length().into());
-    let mut compression = r.integer("Compression").unwrap_or(0);
-    if (1..=MAX_COMPRESSION).contains(&compression)
-        && let Some(entry) = r.text("Compression")
-    {
-        r.complain(
-            entry,
-            "not carried out by this version; packets come uncompressed",
-        );
-        compression = 0;
-    }
+    let compression = r.integer("Compression").unwrap_or(0);
     let spec = PacketSpec::new(cipher, digest, mac_length, compression).map_err(|error| {
         let key = match error {
             SpecError::MacLength { .. } => "MACLength",
@@ -112,7 +102,7 @@ mod tests {
             ("Digest = none\n", 1),
             ("MACLength = 0\n", 1),
             ("MACLength = 4\n", 0),
-            ("Compression = 9\n", 1),
+            ("Compression = 9\n", 0),
         ] {
             let (spec, found) = read(weak);
             assert!(spec.is_ok(), "{weak}");
