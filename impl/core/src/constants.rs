@@ -33,6 +33,13 @@ pub const COMPRESSION_ALLOWANCE: usize = 43;
 /// Sequence numbers one packet key may be used for before a new one is due (legacy protocol: 2^30).
 pub const MAX_SEQNO: u32 = 1 << 30;
 
+/// Bytes that one direction of a meta connection may carry under a cipher with blocks of 8 bytes
+/// (legacy protocol; CVE-2016-2183).
+pub const SMALL_BLOCK_BUDGET: u64 = 1 << 31;
+
+/// Public exponent of keys in hexadecimal (legacy protocol, `PublicKey`).
+pub const HEX_KEY_EXPONENT: u32 = 0xffff;
+
 /// Weight of a subnet that names none (tinc manual, `Subnet`).
 pub const DEFAULT_SUBNET_WEIGHT: i32 = 10;
 

@@ -1,25 +1,42 @@
 //! Digests and the MACs made of them.
 
+use blake2::{Blake2b512, Blake2s256};
 use cipher::KeyInit;
-use hmac::{Hmac, Mac as _};
+use digest::common::BlockSizeUser;
+use digest::consts::{U36, U64};
+use digest::{Digest as _, FixedOutput, HashMarker, Output, OutputSizeUser, Update};
+use hmac::{Hmac, Mac, SimpleHmac};
+use md5::Md5;
+use ripemd::Ripemd160;
 use sha1::Sha1;
-use sha2::{Digest as _, Sha224, Sha256, Sha384, Sha512};
+use sha2::{Sha224, Sha256, Sha384, Sha512, Sha512_224, Sha512_256};
+use sha3::{Sha3_224, Sha3_256, Sha3_384, Sha3_512};
+use sm3::Sm3;
 use subtle::ConstantTimeEq as _;
 
 use super::algorithm::{Digest, PacketSpec};
+use super::spec::LONGEST_MAC;
+
+/// `$then` with `$type` as the digest's type, or `$none`.
+macro_rules! with_digest {
+    ($digest:expr, $type:ident => $then:expr, None => $none:expr) => {
+        with_digest!(@ $digest, $type, $then, $none,
+            Md5, Sha1, Md5Sha1, Sha224, Sha256, Sha384, Sha512, Sha512_224, Sha512_256, Sha3_224,
+            Sha3_256, Sha3_384, Sha3_512, Blake2s256, Blake2b512, Ripemd160, Sm3)
+    };
+    (@ $digest:expr, $type:ident, $then:expr, $none:expr, $($name:ident),*) => {
+        match $digest {
+            Digest::None => $none,
+            $(Digest::$name => { type $type = $name; $then })*
+        }
+    };
+}
 
 impl Digest {
     /// The whole digest of some bytes; nothing for [`Digest::None`].
     #[must_use]
     pub fn hash(self, bytes: &[u8]) -> Vec<u8> {
-        match self {
-            Self::None => Vec::new(),
-            Self::Sha1 => Sha1::digest(bytes).to_vec(),
-            Self::Sha224 => Sha224::digest(bytes).to_vec(),
-            Self::Sha256 => Sha256::digest(bytes).to_vec(),
-            Self::Sha384 => Sha384::digest(bytes).to_vec(),
-            Self::Sha512 => Sha512::digest(bytes).to_vec(),
-        }
+        with_digest!(self, D => D::digest(bytes).to_vec(), None => Vec::new())
     }
 }
 
@@ -31,30 +48,39 @@ pub(super) struct PacketMac {
 
 enum MacState {
     None,
-    Sha1(Box<Hmac<Sha1>>),
-    Sha224(Box<Hmac<Sha224>>),
+    /// The default, without a detour.
     Sha256(Box<Hmac<Sha256>>),
-    Sha384(Box<Hmac<Sha384>>),
-    Sha512(Box<Hmac<Sha512>>),
+    Other(Box<dyn WholeMac>),
+}
+
+/// An HMAC by whatever digest.
+trait WholeMac: Send + Sync {
+    /// Writes the whole MAC of `body` to the front of `mac`.
+    fn compute(&self, body: &[u8], mac: &mut [u8; LONGEST_MAC]);
+}
+
+impl<M: Mac + Clone + Send + Sync> WholeMac for M {
+    fn compute(&self, body: &[u8], mac: &mut [u8; LONGEST_MAC]) {
+        let whole = self.clone().chain_update(body).finalize().into_bytes();
+        for (slot, byte) in mac.iter_mut().zip(whole) {
+            *slot = byte;
+        }
+    }
 }
 
 impl PacketMac {
     /// Makes a key ready for MACs; `material` is all of its bytes.
     pub(super) fn new(spec: PacketSpec, material: &[u8]) -> Self {
-        macro_rules! state {
-            ($variant:ident, $digest:ty) => {
-                // HMAC takes keys of any length.
-                <Hmac<$digest> as KeyInit>::new_from_slice(material)
-                    .map_or(MacState::None, |state| MacState::$variant(Box::new(state)))
-            };
-        }
+        // HMAC takes keys of any length.
         let state = match spec.digest() {
-            Digest::None => MacState::None,
-            Digest::Sha1 => state!(Sha1, Sha1),
-            Digest::Sha224 => state!(Sha224, Sha224),
-            Digest::Sha256 => state!(Sha256, Sha256),
-            Digest::Sha384 => state!(Sha384, Sha384),
-            Digest::Sha512 => state!(Sha512, Sha512),
+            Digest::Sha256 => <Hmac<Sha256> as KeyInit>::new_from_slice(material)
+                .map_or(MacState::None, |state| MacState::Sha256(Box::new(state))),
+            digest => with_digest!(
+                digest,
+                D => <SimpleHmac<D> as KeyInit>::new_from_slice(material)
+                    .map_or(MacState::None, |state| MacState::Other(Box::new(state))),
+                None => MacState::None
+            ),
         };
         Self {
             state,
@@ -67,22 +93,19 @@ impl PacketMac {
         self.len
     }
 
-    /// Calls `then` with the whole MAC of `body`.
+    /// Calls `then` with the MAC of `body`, whole or with zeros behind it.
     fn compute<T>(&self, body: &[u8], then: impl FnOnce(&[u8]) -> T) -> T {
-        macro_rules! finish {
-            ($state:expr) => {{
-                let mut mac = (**$state).clone();
-                mac.update(body);
-                then(&mac.finalize().into_bytes())
-            }};
-        }
         match &self.state {
             MacState::None => then(&[]),
-            MacState::Sha1(state) => finish!(state),
-            MacState::Sha224(state) => finish!(state),
-            MacState::Sha256(state) => finish!(state),
-            MacState::Sha384(state) => finish!(state),
-            MacState::Sha512(state) => finish!(state),
+            MacState::Sha256(state) => {
+                let mac = Mac::chain_update((**state).clone(), body);
+                then(&mac.finalize().into_bytes())
+            }
+            MacState::Other(state) => {
+                let mut mac = [0; LONGEST_MAC];
+                state.compute(body, &mut mac);
+                then(&mac)
+            }
         }
     }
 
@@ -93,7 +116,7 @@ impl PacketMac {
         }
         let body = out.get(start..).unwrap_or_default();
         // Copied out, because the body is borrowed from where the MAC goes.
-        let mut mac = [0; 64];
+        let mut mac = [0; LONGEST_MAC];
         self.compute(body, |full| {
             for (slot, byte) in mac.iter_mut().zip(full) {
                 *slot = *byte;
@@ -120,21 +143,44 @@ impl PacketMac {
     }
 }
 
+/// The digest of TLS before 1.2: an MD5 with a SHA-1 behind it.
+#[derive(Clone, Default)]
+struct Md5Sha1 {
+    md5: Md5,
+    sha1: Sha1,
+}
+
+impl HashMarker for Md5Sha1 {}
+
+impl BlockSizeUser for Md5Sha1 {
+    type BlockSize = U64;
+}
+
+impl OutputSizeUser for Md5Sha1 {
+    type OutputSize = U36;
+}
+
+impl Update for Md5Sha1 {
+    fn update(&mut self, bytes: &[u8]) {
+        Update::update(&mut self.md5, bytes);
+        Update::update(&mut self.sha1, bytes);
+    }
+}
+
+impl FixedOutput for Md5Sha1 {
+    fn finalize_into(self, out: &mut Output<Self>) {
+        *out = self.md5.finalize_fixed().concat(self.sha1.finalize_fixed());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_digest_is_as_long_as_it_says() {
-        for digest in [
-            Digest::None,
-            Digest::Sha1,
-            Digest::Sha224,
-            Digest::Sha256,
-            Digest::Sha384,
-            Digest::Sha512,
-        ] {
-            assert_eq!(digest.hash(b"abc").len(), digest.size());
+        for digest in Digest::all() {
+            assert_eq!(digest.hash(b"abc").len(), digest.size(), "{digest}");
         }
     }
 }

@@ -1,21 +1,17 @@
 //! Sealing and opening UDP packets (legacy protocol, packet layout): sequence number and frame,
-//! which may be compressed, CBC with the key's own IV for every packet, then a truncated HMAC over the ciphertext.
+//! which may be compressed, a block cipher with the key's own IV for every packet, then a
+//! truncated HMAC over the ciphertext.
 
-use aes::{Aes128Dec, Aes128Enc, Aes192Dec, Aes192Enc, Aes256Dec, Aes256Enc};
-use cipher::block_padding::Pkcs7;
-use cipher::{Array, BlockModeDecrypt as _, BlockModeEncrypt as _, InnerIvInit as _, KeyInit};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::algorithm::{Digest, PacketCipher, PacketSpec, SpecError};
+use super::body::{Decryptor, Encryptor};
 use super::compression::Compression;
 use super::mac::PacketMac;
 use crate::constants::SEQNO_LEN;
 use crate::name::NodeName;
 use crate::wire::request::{AnsKey, AnsKeyMaterial};
-
-/// Bytes of an AES block, which are the bytes of its IV too.
-const BLOCK_LEN: usize = 16;
 
 /// A packet key with everything that was agreed on for it. The bytes are wiped when dropped.
 pub struct PacketKey {
@@ -126,28 +122,14 @@ pub struct Sealer {
     mac: PacketMac,
 }
 
-enum Encryptor {
-    None,
-    Aes128(Box<Aes128Enc>, [u8; BLOCK_LEN]),
-    Aes192(Box<Aes192Enc>, [u8; BLOCK_LEN]),
-    Aes256(Box<Aes256Enc>, [u8; BLOCK_LEN]),
-}
-
 impl Sealer {
     /// Makes a key ready for sealing.
     #[must_use]
     pub fn new(key: &PacketKey) -> Self {
         let (secret, iv) = key.parts();
-        let iv = first_block(iv);
-        let cipher = match key.spec.cipher() {
-            PacketCipher::None => Encryptor::None,
-            PacketCipher::Aes128Cbc => Encryptor::Aes128(schedule(secret), iv),
-            PacketCipher::Aes192Cbc => Encryptor::Aes192(schedule(secret), iv),
-            PacketCipher::Aes256Cbc => Encryptor::Aes256(schedule(secret), iv),
-        };
         Self {
             compression: key.spec.compression(),
-            cipher,
+            cipher: Encryptor::new(key.spec.cipher(), secret, iv),
             mac: PacketMac::new(key.spec, &key.material),
         }
     }
@@ -170,12 +152,7 @@ impl Sealer {
     }
 
     fn finish(&self, out: &mut Vec<u8>, start: usize) {
-        match &self.cipher {
-            Encryptor::None => {}
-            Encryptor::Aes128(key, iv) => encrypt(&**key, iv, out, start),
-            Encryptor::Aes192(key, iv) => encrypt(&**key, iv, out, start),
-            Encryptor::Aes256(key, iv) => encrypt(&**key, iv, out, start),
-        }
+        self.cipher.encrypt(out, start);
         self.mac.append(out, start);
     }
 }
@@ -187,13 +164,6 @@ pub struct Opener {
     mac: PacketMac,
     /// Shortest datagram that is looked at, in bytes.
     shortest: usize,
-}
-
-enum Decryptor {
-    None,
-    Aes128(Box<Aes128Dec>, [u8; BLOCK_LEN]),
-    Aes192(Box<Aes192Dec>, [u8; BLOCK_LEN]),
-    Aes256(Box<Aes256Dec>, [u8; BLOCK_LEN]),
 }
 
 /// Why a datagram does not open.
@@ -215,16 +185,9 @@ impl Opener {
     #[must_use]
     pub fn new(key: &PacketKey) -> Self {
         let (secret, iv) = key.parts();
-        let iv = first_block(iv);
-        let cipher = match key.spec.cipher() {
-            PacketCipher::None => Decryptor::None,
-            PacketCipher::Aes128Cbc => Decryptor::Aes128(schedule(secret), iv),
-            PacketCipher::Aes192Cbc => Decryptor::Aes192(schedule(secret), iv),
-            PacketCipher::Aes256Cbc => Decryptor::Aes256(schedule(secret), iv),
-        };
         Self {
             compression: key.spec.compression(),
-            cipher,
+            cipher: Decryptor::new(key.spec.cipher(), secret, iv),
             mac: PacketMac::new(key.spec, &key.material),
             shortest: SEQNO_LEN + usize::from(key.spec.mac_length()),
         }
@@ -245,12 +208,7 @@ impl Opener {
         }
         let body_len = datagram.len().saturating_sub(self.mac.len());
         let body = datagram.get_mut(..body_len).ok_or(OpenError::Short)?;
-        let plain_len = match &self.cipher {
-            Decryptor::None => body_len,
-            Decryptor::Aes128(key, iv) => decrypt(&**key, iv, body)?,
-            Decryptor::Aes192(key, iv) => decrypt(&**key, iv, body)?,
-            Decryptor::Aes256(key, iv) => decrypt(&**key, iv, body)?,
-        };
+        let plain_len = self.cipher.decrypt(body).ok_or(OpenError::Decrypt)?;
         let plain = body.get_mut(..plain_len).ok_or(OpenError::Decrypt)?;
         let (seqno, body) = plain
             .split_first_chunk_mut::<SEQNO_LEN>()
@@ -268,45 +226,6 @@ impl Opener {
     }
 }
 
-fn schedule<C: KeyInit>(key: &[u8]) -> Box<C>
-where
-    Array<u8, C::KeySize>: Default,
-{
-    // The slice has the length of the key by construction; the default stands for no key at all.
-    let mut bytes = Zeroizing::new(Array::<u8, C::KeySize>::default());
-    for (slot, byte) in bytes.iter_mut().zip(key) {
-        *slot = *byte;
-    }
-    Box::new(C::new(&bytes))
-}
-
-fn first_block(iv: &[u8]) -> [u8; BLOCK_LEN] {
-    iv.first_chunk().copied().unwrap_or_default()
-}
-
-fn encrypt<C>(key: &C, iv: &[u8; BLOCK_LEN], out: &mut Vec<u8>, start: usize)
-where
-    C: cipher::BlockCipherEncrypt<BlockSize = cipher::consts::U16>,
-{
-    let padding = BLOCK_LEN - (out.len() - start) % BLOCK_LEN;
-    // 1 to 16, so it fits a byte (RFC 5652 section 6.3).
-    let fill = u8::try_from(padding).unwrap_or_default();
-    out.resize(out.len() + padding, fill);
-    let body = out.get_mut(start..).unwrap_or_default();
-    let (blocks, _) = Array::slice_as_chunks_mut(body);
-    cbc::Encryptor::inner_iv_init(key, &Array::from(*iv)).encrypt_blocks(blocks);
-}
-
-fn decrypt<C>(key: &C, iv: &[u8; BLOCK_LEN], body: &mut [u8]) -> Result<usize, OpenError>
-where
-    C: cipher::BlockCipherDecrypt<BlockSize = cipher::consts::U16>,
-{
-    cbc::Decryptor::inner_iv_init(key, &Array::from(*iv))
-        .decrypt_padded::<Pkcs7>(body)
-        .map(<[u8]>::len)
-        .map_err(|_| OpenError::Decrypt)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -320,20 +239,8 @@ mod tests {
     }
 
     fn specs() -> impl Strategy<Value = PacketSpec> {
-        let ciphers = prop::sample::select(vec![
-            PacketCipher::None,
-            PacketCipher::Aes128Cbc,
-            PacketCipher::Aes192Cbc,
-            PacketCipher::Aes256Cbc,
-        ]);
-        let digests = prop::sample::select(vec![
-            Digest::None,
-            Digest::Sha1,
-            Digest::Sha224,
-            Digest::Sha256,
-            Digest::Sha384,
-            Digest::Sha512,
-        ]);
+        let ciphers = prop::sample::select(PacketCipher::all().collect::<Vec<_>>());
+        let digests = prop::sample::select(Digest::all().collect::<Vec<_>>());
         (ciphers, digests, 0_i32..=64, 0_i32..=11).prop_map(
             |(cipher, digest, mac_length, level)| {
                 let longest = i32::try_from(digest.size()).unwrap();

@@ -4,6 +4,9 @@ use super::algorithm::{Digest, PacketCipher};
 use super::compression::Compression;
 use crate::constants::{DEFAULT_MAC_LENGTH, MAX_COMPRESSION};
 
+/// Bytes of the longest MAC: a whole SHA-512.
+pub(super) const LONGEST_MAC: usize = 64;
+
 /// How packets to a node are sealed: what the node itself configures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PacketSpec {
@@ -37,7 +40,7 @@ impl PacketSpec {
     ) -> Result<Self, SpecError> {
         let longest = match digest {
             // tincd announces its default MACLength with `Digest = none`; no MAC is sent then.
-            Digest::None => Digest::Sha512.size(),
+            Digest::None => LONGEST_MAC,
             digest => digest.size(),
         };
         let mac_length = u8::try_from(mac_length)
@@ -113,14 +116,24 @@ impl PacketSpec {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SpecError {
     /// We have no algorithm of that name.
-    #[error("unknown {kind} \"{found}\"; supported are {}", known.join(", "))]
+    #[error("unknown {kind} \"{found}\"; supported are {known}")]
     Unknown {
         /// What was looked for.
         kind: &'static str,
         /// The name.
         found: String,
         /// What there is.
-        known: Vec<&'static str>,
+        known: String,
+    },
+    /// OpenSSL has an algorithm of that name, but packets cannot be sealed by it.
+    #[error("{found} is not supported: {why}; use {instead}")]
+    Refused {
+        /// The name.
+        found: String,
+        /// Why not.
+        why: &'static str,
+        /// What would do.
+        instead: &'static str,
     },
     /// The MAC would be longer than its digest.
     #[error("a MAC of {digest} has 0 to {longest} bytes, not {found}")]
@@ -146,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_mac_is_no_longer_than_its_digest() {
-        let spec = |digest, length| PacketSpec::new(PacketCipher::Aes256Cbc, digest, length, 0);
+        let spec = |digest, length| PacketSpec::new(PacketCipher::default(), digest, length, 0);
         assert!(spec(Digest::Sha256, 32).is_ok());
         assert!(spec(Digest::Sha256, 33).is_err());
         assert!(spec(Digest::Sha256, -1).is_err());

@@ -19,6 +19,8 @@ pub(crate) struct Channel {
     /// What is to be sent, encrypted if the direction is encrypted.
     output: Vec<u8>,
     encrypt: Option<MetaCipher>,
+    /// One of the ciphers has encrypted as much as it may.
+    spent: bool,
 }
 
 impl Channel {
@@ -31,13 +33,16 @@ impl Channel {
         }
         self.input.extend_from_slice(bytes);
         if let (Some(cipher), Some(new)) = (&mut self.decrypt, self.input.get_mut(start..)) {
-            cipher.apply(new);
+            self.spent |= cipher.apply(new).is_err();
         }
         Ok(())
     }
 
     /// The next line without its LF, if it is complete.
     pub(crate) fn line(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, MetaError> {
+        if self.spent {
+            return Err(MetaError::Spent);
+        }
         let waiting = self.waiting();
         let searched = waiting.get(..MAX_LINE).unwrap_or(waiting);
         let Some(end) = searched.iter().position(|byte| *byte == b'\n') else {
@@ -64,7 +69,7 @@ impl Channel {
         let start = self.output.len();
         self.output.extend_from_slice(bytes);
         if let (Some(cipher), Some(new)) = (&mut self.encrypt, self.output.get_mut(start..)) {
-            cipher.apply(new);
+            self.spent |= cipher.apply(new).is_err();
         }
     }
 
@@ -83,7 +88,7 @@ impl Channel {
     /// after its METAKEY on, wherever TCP cuts.
     pub(crate) fn decrypt(&mut self, mut cipher: MetaCipher) {
         if let Some(rest) = self.input.get_mut(self.taken..) {
-            cipher.apply(rest);
+            self.spent |= cipher.apply(rest).is_err();
         }
         self.decrypt = Some(cipher);
     }

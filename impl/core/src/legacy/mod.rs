@@ -64,6 +64,12 @@ pub enum MetaError {
         /// OpenSSL object number.
         found: i32,
     },
+    /// The connection carried as much as its cipher's small blocks allow.
+    #[error(
+        "{} bytes went by a cipher with 64-bit blocks, which may carry no more",
+        crate::constants::SMALL_BLOCK_BUDGET
+    )]
+    Spent,
     /// The MAC length of METAKEY is beyond its digest.
     #[error("MAC length {found} is out of range")]
     MacLength {

@@ -12,7 +12,7 @@ use data_encoding::HEXUPPER;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use sha2::{Digest as _, Sha256};
-use v6router_core::crypto::algorithm::{PacketSpec, StreamCipher};
+use v6router_core::crypto::algorithm::{PacketCipher, PacketSpec, StreamCipher};
 use v6router_core::crypto::rsa::PrivateKey;
 use v6router_core::crypto::stream::MetaCipher;
 use v6router_core::meta::{Connection, Event, Identity, MetaError, PeerTerms};
@@ -224,7 +224,7 @@ impl Hand {
     pub(crate) fn say_bytes(&mut self, bytes: &[u8]) -> Result<(), MetaError> {
         let mut bytes = bytes.to_vec();
         if let Some(cipher) = &mut self.encrypt {
-            cipher.apply(&mut bytes);
+            cipher.apply(&mut bytes).expect("within its budget");
         }
         let result = self.our.try_take(&bytes);
         self.hear();
@@ -247,7 +247,7 @@ impl Hand {
             .encrypt_block(&block)
             .expect("a block");
         let result = self.say(&format!("1 {numbers} {}", HEXUPPER.encode(&secret)));
-        self.encrypt = MetaCipher::encryptor(StreamCipher::Aes256Cfb, &block).ok();
+        self.encrypt = MetaCipher::encryptor(usual(), &block).ok();
         result
     }
 
@@ -290,7 +290,7 @@ impl Hand {
     fn hear(&mut self) {
         let mut bytes = self.our.output();
         if let Some(cipher) = &mut self.decrypt {
-            cipher.apply(&mut bytes);
+            cipher.apply(&mut bytes).expect("within its budget");
         }
         self.heard.extend(bytes);
         while let Some(end) = self.heard.iter().position(|byte| *byte == b'\n') {
@@ -303,7 +303,7 @@ impl Hand {
                     let cipher = StreamCipher::from_number(told.cipher).expect("a cipher");
                     let block = block.expect("a block for our key");
                     let mut cipher = MetaCipher::decryptor(cipher, &block).expect("enough of it");
-                    cipher.apply(&mut self.heard);
+                    cipher.apply(&mut self.heard).expect("within its budget");
                     self.decrypt = Some(cipher);
                 }
                 Request::Challenge(challenge) => self.challenge = Some(challenge),
@@ -311,4 +311,9 @@ impl Hand {
             }
         }
     }
+}
+
+/// The meta cipher that goes with the default of packets.
+fn usual() -> StreamCipher {
+    StreamCipher::matching(PacketCipher::default())
 }

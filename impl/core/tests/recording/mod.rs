@@ -300,7 +300,8 @@ impl Replay {
 /// The packet cipher that goes with a meta cipher; AES-256 for those that we would not announce.
 fn packet_spec(meta_cipher: i32) -> PacketSpec {
     let announced = StreamCipher::from_number(meta_cipher);
-    let cipher = [PacketCipher::Aes128Cbc, PacketCipher::Aes192Cbc]
+    let cipher = ["aes-128-cbc", "aes-192-cbc"]
+        .map(|name| PacketCipher::from_name(name).expect("a cipher we have"))
         .into_iter()
         .find(|cipher| Some(StreamCipher::matching(*cipher)) == announced)
         .unwrap_or_default();
