@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use support::{Mesh, broadcast, frame};
-use v6router_core::crypto::algorithm::PacketSpec;
+use v6router_core::crypto::algorithm::{Digest, PacketCipher, PacketSpec};
 use v6router_core::node::{Input, Order, Script, Settings};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -79,6 +79,32 @@ fn a_compressed_path_is_proven_for_frames_that_do_not_compress() {
         assert!(mesh.run(MINUTE, |mesh| !mesh.members[1].device.is_empty()));
         assert_eq!(mesh.members[1].device[0], broadcast(1, &payload));
     }
+}
+
+/// A peer cannot choose for us that anybody may read what we send; the meta connection is
+/// encrypted and carries it. Where our own operator wants it too, it is done.
+#[test]
+fn packets_go_in_clear_only_where_both_ends_are_set_up_for_it() {
+    fn plain() -> PacketSpec {
+        PacketSpec::new(PacketCipher::None, Digest::None, 0, 0).unwrap()
+    }
+    let nodes: [(&str, &[&str]); 2] = [("pi", &["server"]), ("server", &[])];
+    let mut mesh = Mesh::with(1, &nodes, |settings| {
+        if settings.name.as_str() == "server" {
+            settings.packet = plain();
+        }
+    });
+    assert!(mesh.run(MINUTE, Mesh::converged));
+    mesh.device_sends(0, &broadcast(1, b"a secret"));
+    assert!(mesh.run(MINUTE, |mesh| !mesh.members[1].device.is_empty()));
+    mesh.run(MINUTE, |_| false);
+    assert_eq!(mesh.members[0].datagrams_sent, 0);
+
+    let mut mesh = Mesh::with(1, &nodes, |settings| settings.packet = plain());
+    assert!(mesh.run(MINUTE, |mesh| mesh.proven("pi") >= 1400));
+    mesh.device_sends(0, &broadcast(1, b"no secret"));
+    let carries = |(_, _, bytes): &(_, _, Vec<u8>)| bytes.ends_with(b"no secret");
+    assert!(mesh.run(MINUTE, |mesh| mesh.wiretap.iter().any(carries)));
 }
 
 #[test]

@@ -28,12 +28,13 @@ impl PacketKey {
         Self { spec, material }
     }
 
-    /// The key that a peer chose for packets to it.
+    /// The key that a peer chose for packets to it; `ours` is how packets to us are sealed.
     ///
     /// # Errors
     /// If it is malformed, or asks for something we cannot do. A peer cannot talk us into
-    /// sending plaintext by a key that is none: cipher 0 must come with its one byte of key.
-    pub fn from_ans_key(answer: &AnsKey) -> Result<Self, KeyError> {
+    /// sending plaintext by a key that is none, for cipher 0 must come with its one byte of key;
+    /// nor into sending what anybody can read or forge, unless our own operator wants that too.
+    pub fn from_ans_key(answer: &AnsKey, ours: PacketSpec) -> Result<Self, KeyError> {
         let cipher = PacketCipher::from_number(answer.cipher).ok_or(KeyError::Cipher {
             found: answer.cipher,
         })?;
@@ -41,6 +42,12 @@ impl PacketKey {
             found: answer.digest,
         })?;
         let spec = PacketSpec::new(cipher, digest, answer.mac_length, answer.compression)?;
+        if spec.cipher() == PacketCipher::None && ours.cipher() != PacketCipher::None {
+            return Err(KeyError::Readable);
+        }
+        if spec.mac_on_wire() == 0 && ours.mac_on_wire() > 0 {
+            return Err(KeyError::Forgeable);
+        }
         let material = answer.key.bytes().ok_or(KeyError::NotHex)?;
         if material.len() != spec.material_len() {
             return Err(KeyError::Length {
@@ -100,6 +107,12 @@ pub enum KeyError {
     /// MAC length or compression do not fit.
     #[error(transparent)]
     Spec(#[from] SpecError),
+    /// Packets would not be encrypted, although ours are.
+    #[error("it wants packets without encryption; `Cipher = none' of our own would allow that")]
+    Readable,
+    /// Packets would carry no MAC, although ours do.
+    #[error("it wants packets without MAC; `Digest = none' of our own would allow that")]
+    Forgeable,
     /// The key is not printed in hex.
     #[error("it is not hexadecimal")]
     NotHex,
@@ -272,20 +285,56 @@ mod tests {
 
     #[test]
     fn a_key_of_the_wrong_length_is_refused() {
-        let mut answer =
-            key(PacketSpec::default()).announce("a".parse().unwrap(), "b".parse().unwrap());
+        let spec = PacketSpec::default();
+        let mut answer = key(spec).announce("a".parse().unwrap(), "b".parse().unwrap());
         answer.key = AnsKeyMaterial::from_bytes(&[0; 47]);
         assert!(matches!(
-            PacketKey::from_ans_key(&answer),
+            PacketKey::from_ans_key(&answer, spec),
             Err(KeyError::Length { .. })
         ));
-        // The same key with the cipher field turned to 0 on the way.
+        // The same key with the cipher field turned to 0 on the way, to somebody who allows none.
         answer.key = AnsKeyMaterial::from_bytes(&[0; 48]);
         answer.cipher = 0;
+        let open = PacketSpec::new(PacketCipher::None, Digest::None, 0, 0).unwrap();
         assert!(matches!(
-            PacketKey::from_ans_key(&answer),
+            PacketKey::from_ans_key(&answer, open),
             Err(KeyError::Length { .. })
         ));
+    }
+
+    #[test]
+    fn a_peer_cannot_make_us_send_what_anybody_can_read_or_forge() {
+        let spec = |cipher: &str, digest: &str, mac_length| {
+            let cipher = PacketCipher::from_name(cipher).unwrap();
+            PacketSpec::new(cipher, Digest::from_name(digest).unwrap(), mac_length, 0).unwrap()
+        };
+        let plain = spec("none", "sha256", 4);
+        let forgeable = [
+            spec("aes-256-cbc", "none", 4),
+            spec("aes-256-cbc", "sha256", 0),
+        ];
+        let both = spec("none", "none", 0);
+        let weakest = spec("des-ede-ecb", "md5", 1);
+        let refusal = |wanted, ours| {
+            let answer = key(wanted).announce("a".parse().unwrap(), "b".parse().unwrap());
+            PacketKey::from_ans_key(&answer, ours).err()
+        };
+        let usual = PacketSpec::default();
+        assert_eq!(refusal(plain, usual), Some(KeyError::Readable));
+        assert_eq!(refusal(both, usual), Some(KeyError::Readable));
+        assert_eq!(refusal(both, plain), Some(KeyError::Forgeable));
+        for wanted in forgeable {
+            assert_eq!(refusal(wanted, usual), Some(KeyError::Forgeable));
+            assert_eq!(refusal(wanted, plain), Some(KeyError::Forgeable));
+            // A network whose operator wants it so.
+            for ours in forgeable {
+                assert_eq!(refusal(wanted, ours), None);
+            }
+        }
+        assert_eq!(refusal(plain, plain), None);
+        assert_eq!(refusal(both, both), None);
+        assert_eq!(refusal(weakest, usual), None);
+        assert_eq!(refusal(usual, both), None);
     }
 
     proptest! {

@@ -121,19 +121,24 @@ impl Node {
         // The old key is void even if the new one is unusable.
         peer.out_key = None;
         self.paths_stale = true;
-        match PacketKey::from_ans_key(answer) {
+        match PacketKey::from_ans_key(answer, self.settings.packet) {
             Ok(key) => {
                 peer.out_key = Some(SendKey {
                     key: Arc::new(OutKey::new(&key)),
                     spec: key.spec(),
                 });
                 peer.key_asked = None;
+                peer.key_refused = None;
             }
             Err(error) => {
-                tracing::warn!(
-                    "{} sent a packet key that cannot be used: {error}",
-                    answer.from
-                );
+                // It is asked again and again while there are packets for it.
+                if peer.key_refused.as_ref() != Some(&error) {
+                    tracing::warn!(
+                        "{} sent a packet key that cannot be used, its packets go by TCP: {error}",
+                        answer.from
+                    );
+                }
+                peer.key_refused = Some(error);
                 return;
             }
         }

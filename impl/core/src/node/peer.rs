@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::ConnId;
 use crate::crypto::algorithm::PacketSpec;
+use crate::crypto::packet::KeyError;
 use crate::dataplane::{InKey, OutKey, UdpPath};
 use crate::graph::Path;
 use crate::subnet::Subnet;
@@ -27,6 +28,8 @@ pub(super) struct Peer {
     pub(super) in_keys: Vec<ReceiveKey>,
     /// When it was asked for a key last.
     pub(super) key_asked: Option<Instant>,
+    /// Why the key it sent last cannot be used.
+    pub(super) key_refused: Option<KeyError>,
     /// Path MTU discovery.
     pub(super) pmtu: Pmtu,
 }
@@ -52,6 +55,7 @@ impl Peer {
             out_key: None,
             in_keys: Vec::new(),
             key_asked: None,
+            key_refused: None,
             pmtu,
         }
     }
