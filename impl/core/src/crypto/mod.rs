@@ -4,6 +4,7 @@ mod body;
 mod cipher;
 pub mod compression;
 mod digest;
+mod hex_key;
 mod mac;
 mod modes;
 pub mod packet;

@@ -90,9 +90,15 @@ impl PublicKey {
             let bits = u32::try_from(8 * bytes.len()).map_err(malformed)?;
             BoxedUint::from_be_slice(bytes, bits).map_err(malformed)
         };
-        let modulus = number(parts.modulus.as_bytes())?;
+        Self::from_numbers(
+            number(parts.modulus.as_bytes())?,
+            number(parts.public_exponent.as_bytes())?,
+        )
+    }
+
+    /// A key made of its modulus and exponent.
+    pub(super) fn from_numbers(modulus: BoxedUint, exponent: BoxedUint) -> Result<Self, RsaError> {
         check_size(&modulus)?;
-        let exponent = number(parts.public_exponent.as_bytes())?;
         RsaPublicKey::new_with_size_limits(modulus, exponent, MIN_RSA_BITS..=MAX_RSA_BITS)
             .map(Self)
             .map_err(failed)
@@ -154,6 +160,18 @@ impl PrivateKey {
         };
         check_size(secret.n())?;
         Ok(Self::from(secret))
+    }
+
+    /// A key pair made of modulus, both exponents and the factors of the modulus.
+    pub(super) fn from_parts(
+        modulus: BoxedUint,
+        public_exponent: BoxedUint,
+        private_exponent: BoxedUint,
+        factors: Vec<BoxedUint>,
+    ) -> Result<Self, RsaError> {
+        RsaPrivateKey::from_components(modulus, public_exponent, private_exponent, factors)
+            .map(Self::from)
+            .map_err(failed)
     }
 
     /// The PEM block "RSA PRIVATE KEY" as tincd writes it.

@@ -1,7 +1,7 @@
 //! A peer's host file: where to reach it, how to speak to it, and its public key.
 
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use v6router_core::addr::Port;
 use v6router_core::constants::DEFAULT_PORT;
@@ -10,11 +10,12 @@ use v6router_core::node::HostConfig;
 
 use super::layout::Layout;
 use super::numbers::pmtu;
+use super::rsa_keys;
 use super::server::port;
 use super::set::ConfigSet;
 use super::syntax::{FileError, Override};
 use super::values::{BadValue, Reader};
-use crate::keys::{self, KeyError};
+use crate::keys::KeyError;
 
 /// One place to reach a node at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,14 +81,7 @@ impl HostFile {
     ) -> Result<Self, HostError> {
         let set = ConfigSet::host(layout, name, overrides)?;
         let mut r = Reader::new(&set);
-        if let Some(entry) = r.text("PublicKey") {
-            let why = "keys in hexadecimal are obsolete; paste the node's PEM block instead";
-            return Err(BadValue::new(entry, why).into());
-        }
-        let public_key = match r.text("PublicKeyFile") {
-            Some(entry) => keys::read_public(&PathBuf::from(&entry.value))?,
-            None => keys::read_public(&layout.host(name))?,
-        };
+        let public_key = rsa_keys::public(&r, &layout.host(name))?;
         let default_port = match r.text("Port") {
             Some(entry) => port(entry, &entry.value)?,
             None => DEFAULT_PORT.into(),

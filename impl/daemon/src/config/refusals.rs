@@ -35,18 +35,6 @@ pub(super) fn check(r: &mut Reader<'_>) -> Result<(), BadValue> {
             return refuse(entry, why);
         }
     }
-    for key in ["PrivateKey", "PublicKey"] {
-        if let Some(entry) = r.text(key) {
-            // The value may be a secret.
-            let value = "...".to_owned();
-            let hidden = Assignment {
-                value,
-                ..entry.clone()
-            };
-            let why = "keys in hexadecimal are obsolete; make a new pair with -K";
-            return Err(BadValue::new(&hidden, why));
-        }
-    }
     if r.yes_no("LocalDiscovery") == Some(true)
         && let Some(entry) = r.text("LocalDiscovery")
     {
@@ -79,12 +67,5 @@ mod tests {
         let mut reader = Reader::new(&set);
         assert!(check(&mut reader).is_ok());
         assert!(reader.into_complaints().is_empty());
-    }
-
-    #[test]
-    fn a_secret_in_the_configuration_does_not_reach_the_log() {
-        let set = ConfigSet::from_text("PrivateKey = 123456ABCDEF\n");
-        let text = check(&mut Reader::new(&set)).unwrap_err().to_string();
-        assert!(!text.contains("123456"), "{text}");
     }
 }

@@ -1,7 +1,5 @@
 //! Our own configuration as types: all the daemon has to know before it starts.
 
-use std::path::PathBuf;
-
 use v6router_core::addr::Port;
 use v6router_core::constants::DEFAULT_PORT;
 use v6router_core::crypto::algorithm::PacketSpec;
@@ -19,6 +17,7 @@ use super::packet::packet_spec;
 use super::policy::policy;
 use super::proxy::Proxy;
 use super::refusals;
+use super::rsa_keys::{self, OwnKey};
 use super::set::ConfigSet;
 use super::syntax::{Assignment, Override};
 use super::values::{BadValue, Reader};
@@ -35,7 +34,7 @@ pub(crate) struct ServerConfig {
     pub(crate) connect_to: Vec<NodeName>,
     pub(crate) packet: PacketSpec,
     pub(crate) options: Options,
-    pub(crate) private_key: PathBuf,
+    pub(crate) private_key: OwnKey,
     pub(crate) listen: Listen,
     /// By whose help outgoing connections are made.
     pub(crate) proxy: Option<Proxy>,
@@ -149,8 +148,7 @@ impl ServerConfig {
             subnets: subnets(r)?,
             packet: packet_spec(r)?,
             options: options(r),
-            private_key: text(r, "PrivateKeyFile")
-                .map_or_else(|| layout.private_key(), PathBuf::from),
+            private_key: rsa_keys::own(r, layout)?,
             listen: Listen::read(r)?,
             proxy: Proxy::read(r)?,
             device: device(policy.mode, r, layout)?,

@@ -20,10 +20,10 @@ use tracing::{error, info, warn};
 use v6router_core::crypto::rsa::{PrivateKey, PublicKey};
 
 use crate::cli::{Invocation, unreadable};
-use crate::config::{ConfigSet, ServerConfig, describe};
+use crate::config::{ConfigSet, OwnKey, ServerConfig, describe};
 use crate::io::activation;
 use crate::io::device::{Device, device_mac};
-use crate::keys;
+use crate::keys::{self, Loaded};
 use crate::logging::Log;
 use crate::pidfile::PidFile;
 use crate::privilege;
@@ -109,23 +109,10 @@ fn serve(invocation: Invocation, log: Log, set: ConfigSet) -> anyhow::Result<()>
     for complaint in &config.complaints {
         warn!("{complaint}");
     }
-    let private_key = keys::read_private(&config.private_key)?;
-    if private_key.exposed {
-        warn!(
-            "insecure file permissions for RSA private key file `{}': \
-             others can read it; try chmod 600",
-            config.private_key.display()
-        );
-    }
-    let own_host_file = layout.host(&config.name);
-    if keys::read_public(&own_host_file).is_ok_and(|key| !is_same(&key, private_key.key.public())) {
-        warn!(
-            "{} has another public key than belongs to {}: peers who copied it will refuse us; \
-             distribute the file that -K wrote",
-            own_host_file.display(),
-            config.private_key.display()
-        );
-    }
+    let private_key = match &config.private_key {
+        OwnKey::Given(key) => PrivateKey::clone(key),
+        OwnKey::File(path) => key_in_file(path, &layout.host(&config.name))?,
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         // Threads for name resolution only: one each for names that are looked up at the same
@@ -135,10 +122,31 @@ fn serve(invocation: Invocation, log: Log, set: ConfigSet) -> anyhow::Result<()>
         .thread_stack_size(512 << 10)
         .build()
         .context("Couldn't start the event loop")?;
-    let outcome = runtime.block_on(live(invocation, log, config, private_key.key));
+    let outcome = runtime.block_on(live(invocation, log, config, private_key));
     // A name that is still being looked up must not delay the end.
     runtime.shutdown_background();
     outcome
+}
+
+/// Our key out of its file, with a warning if others can read it or know another one.
+fn key_in_file(path: &Path, own_host_file: &Path) -> anyhow::Result<PrivateKey> {
+    let Loaded { key, exposed } = keys::read_private(path)?;
+    if exposed {
+        warn!(
+            "insecure file permissions for RSA private key file `{}': \
+             others can read it; try chmod 600",
+            path.display()
+        );
+    }
+    if keys::read_public(own_host_file).is_ok_and(|known| !is_same(&known, key.public())) {
+        warn!(
+            "{} has another public key than belongs to {}: peers who copied it will refuse us; \
+             distribute the file that -K wrote",
+            own_host_file.display(),
+            path.display()
+        );
+    }
+    Ok(key)
 }
 
 fn is_same(one: &PublicKey, other: &PublicKey) -> bool {
