@@ -6,6 +6,7 @@ mod daemons;
 mod kernel;
 mod mistakes;
 mod network;
+mod packets;
 mod reach;
 mod refusals;
 mod way;
