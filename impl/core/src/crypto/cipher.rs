@@ -219,6 +219,13 @@ impl PacketCipher {
         std::iter::once(Self::None).chain(blocks)
     }
 
+    /// Whether OpenSSL 3 has it in its legacy provider only, without which a tincd neither seals
+    /// nor opens packets with it.
+    #[must_use]
+    pub const fn is_legacy(self) -> bool {
+        matches!(self, Self::Block(cipher) if matches!(cipher.block, Block::Blowfish))
+    }
+
     /// Bytes of key; 0 for none.
     #[must_use]
     pub fn key_len(self) -> usize {

@@ -34,6 +34,11 @@ pub(super) fn packet_spec(r: &mut Reader<'_>) -> Result<PacketSpec, ServerError>
             "packets to us can be read on the way",
         ),
         (
+            "Cipher",
+            cipher.is_legacy(),
+            "a tincd on OpenSSL 3 without its legacy provider sends us no UDP packets",
+        ),
+        (
             "Digest",
             digest == Digest::None,
             "packets to us can be forged",
@@ -96,9 +101,10 @@ mod tests {
     }
 
     #[test]
-    fn what_protects_nothing_is_pointed_out() {
+    fn what_protects_nothing_or_few_have_is_pointed_out() {
         for (weak, complaints) in [
             ("Cipher = none\n", 1),
+            ("Cipher = blowfish\n", 1),
             ("Digest = none\n", 1),
             ("MACLength = 0\n", 1),
             ("MACLength = 4\n", 0),
