@@ -105,6 +105,14 @@ impl Node {
         self.links.insert(conn, link);
     }
 
+    /// Whether the other end of a connection has proven who it is.
+    #[must_use]
+    pub fn has_proven(&self, conn: ConnId) -> bool {
+        self.links
+            .get(&conn)
+            .is_some_and(|link| link.active.is_some())
+    }
+
     pub(super) fn meta_bytes(
         &mut self,
         conn: ConnId,
@@ -269,10 +277,7 @@ impl Node {
     pub(super) fn closed(&mut self, conn: ConnId, now: Instant, rng: &mut dyn CryptoRng) {
         if let Some(link) = self.links.get(&conn) {
             let peer = link.meta.peer_name().map_or("a stranger", NodeName::as_str);
-            tracing::info!(
-                "connection with {peer} ({}) closed by the other end",
-                link.address
-            );
+            tracing::info!("connection with {peer} ({}) has ended", link.address);
         }
         self.close(conn, Closing::Now, now, rng);
     }

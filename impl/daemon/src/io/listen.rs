@@ -13,8 +13,9 @@ use crate::config::{Family, Listen, describe};
 
 /// Most addresses to listen on (tinc 1.0: 128 sockets).
 const MAX_SOCKETS: usize = 128;
-/// Connections that wait to be accepted.
-const BACKLOG: i32 = 128;
+/// Connections that wait to be accepted; ours. Beyond it the kernel lets newcomers knock again
+/// after a second, honest ones among them.
+const BACKLOG: i32 = 1024;
 
 /// The sockets of one address.
 #[derive(Debug)]

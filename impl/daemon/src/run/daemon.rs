@@ -238,10 +238,15 @@ impl Daemon {
             return;
         }
         match event {
-            MetaEvent::Bytes(bytes) => self.feed(Input::Meta {
-                conn,
-                bytes: &bytes,
-            }),
+            MetaEvent::Bytes(bytes) => {
+                self.feed(Input::Meta {
+                    conn,
+                    bytes: &bytes,
+                });
+                if self.admission.waits_for(conn) && self.node.has_proven(conn) {
+                    self.admission.proved(conn);
+                }
+            }
             MetaEvent::Ended(why) => {
                 debug!(%conn, "connection ended: {why}");
                 self.forget(conn);

@@ -14,6 +14,7 @@ use v6router_core::node::{Backlog, ConnId, Input};
 
 use super::daemon::Daemon;
 use crate::config::Version;
+use crate::io::admission::Admitted;
 use crate::io::dial::{DialSetup, Dialled, prefer_speed};
 use crate::io::meta::MetaStream;
 use crate::io::proxy::Target;
@@ -59,20 +60,26 @@ impl Daemon {
     /// Serves a connection that somebody made to us, or parks it.
     pub(super) fn accepted(&mut self, stream: TcpStream, peer: SocketAddr) {
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        let now = Instant::now();
-        let proven = now.checked_sub(self.proof_time()).unwrap_or(now);
-        if !self.admission.has_room(peer.ip(), proven) {
-            warn!(
-                "Too many connections from {} that prove nothing; one more is ignored",
-                peer.ip()
-            );
-            self.tarpit.park(Arc::new(Transport::Tcp(stream)));
-            return;
+        match self.admission.ask(peer.ip()) {
+            Admitted::Yes => {}
+            Admitted::InPlaceOf(conn) => {
+                warn!("Too many connections that prove nothing; the one that had most time ends");
+                self.forget(conn);
+                self.feed(Input::Closed { conn });
+            }
+            Admitted::No => {
+                warn!(
+                    "Too many connections from {} that prove nothing; one more is ignored",
+                    peer.ip()
+                );
+                self.tarpit.park(Arc::new(Transport::Tcp(stream)));
+                return;
+            }
         }
         let _ = prefer_speed(&socket2::SockRef::from(&stream), peer.is_ipv4());
         self.look_up_name(peer);
-        let (conn, backlog) = self.open(Transport::Tcp(stream), now, None, None);
-        self.admission.enter(conn, peer.ip(), now);
+        let (conn, backlog) = self.open(Transport::Tcp(stream), Instant::now(), None, None);
+        self.admission.enter(conn, peer.ip());
         self.feed(Input::Accepted {
             conn,
             peer,
