@@ -19,6 +19,9 @@ mod set;
 mod syntax;
 mod values;
 
+#[cfg(test)]
+mod arbitrary;
+
 pub(crate) use host::{Address, HostError, HostFile, Version};
 pub(crate) use layout::{Layout, NetnameError};
 pub(crate) use name::own_name;
