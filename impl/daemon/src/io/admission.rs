@@ -7,7 +7,6 @@
 //! had most time, of the address that has most, makes room for the newest: whoever proves itself
 //! at once gets in, however many do nothing.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -56,17 +55,19 @@ impl Admission {
         if self.unproven.len() < MAX_UNPROVEN {
             return Admitted::Yes;
         }
-        // Connections are numbered in the order in which they began: of equals, the oldest.
-        let rank = |(conn, site): &(&ConnId, &IpAddr)| {
-            let stranger = !self.proven.contains(*site);
-            (stranger, self.of_site(**site), Reverse(**conn))
+        let greed = |site: &IpAddr| (!self.proven.contains(site), self.of_site(*site));
+        let Some(most) = self.per_address.keys().map(greed).max() else {
+            return Admitted::No;
         };
-        match self.unproven.iter().max_by_key(rank) {
+        if most.1 <= self.of_site(site) {
             // Taking turns with itself would only keep us busy.
-            Some((conn, greediest)) if self.of_site(*greediest) > self.of_site(site) => {
-                Admitted::InPlaceOf(*conn)
-            }
-            _ => Admitted::No,
+            return Admitted::No;
+        }
+        // Connections are numbered in the order in which they began.
+        let mut oldest = self.unproven.iter();
+        match oldest.find(|(_, site)| greed(site) == most) {
+            Some((conn, _)) => Admitted::InPlaceOf(*conn),
+            None => Admitted::No,
         }
     }
 
