@@ -1,10 +1,12 @@
 //! Listening on one interface, and sorting what was heard.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use nix::errno::Errno;
 use nix::net::if_::if_nametoindex;
 use nix::sys::socket::{
     AddressFamily, LinkAddr, SockFlag, SockProtocol, SockType, recvfrom, socket,
@@ -30,8 +32,16 @@ const ENOUGH: usize = 64 << 20;
 /// Listens on one interface until it is dropped.
 #[derive(Debug)]
 pub struct Capture {
-    heard: Arc<Mutex<Frames>>,
+    ear: Arc<Ear>,
     listener: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Ear {
+    /// Not one, but it is waited for in the same way.
+    socket: UdpSocket,
+    interface: usize,
+    heard: Mutex<Frames>,
 }
 
 /// Ethernet frames, in the order in which they passed.
@@ -56,21 +66,23 @@ impl Capture {
             what: "listen on an interface",
             reason,
         };
-        let (index, fd) = opened.map_err(failed)?;
-        // Not one, but it is waited for in the same way.
-        let socket = UdpSocket::from_std(fd.into()).map_err(failed)?;
-        let heard = Arc::new(Mutex::new(Frames::default()));
-        let listener = tokio::spawn(listen(socket, index, Arc::clone(&heard)));
-        Ok(Self { heard, listener })
+        let (interface, fd) = opened.map_err(failed)?;
+        let ear = Arc::new(Ear {
+            socket: UdpSocket::from_std(fd.into()).map_err(failed)?,
+            interface,
+            heard: Mutex::default(),
+        });
+        let listener = tokio::spawn(listen(Arc::clone(&ear)));
+        Ok(Self { ear, listener })
     }
 
-    /// What was heard so far.
+    /// What passed so far: of a packet that was answered, the listener may not know yet.
     #[must_use]
     pub fn frames(&self) -> Frames {
-        self.heard
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        let mut heard = self.ear.heard();
+        // How it ends is the listener's business.
+        let _ = self.ear.take(&mut heard);
+        heard.clone()
     }
 }
 
@@ -121,27 +133,31 @@ fn packet_socket(interface: &str) -> io::Result<(usize, OwnedFd)> {
     Ok((index.try_into().map_err(io::Error::other)?, fd))
 }
 
-async fn listen(socket: UdpSocket, index: usize, heard: Arc<Mutex<Frames>>) {
-    let mut buffer = vec![0; LARGEST];
-    loop {
-        let fd = socket.as_raw_fd();
-        let received = socket
-            .async_io(Interest::READABLE, || {
-                Ok(recvfrom::<LinkAddr>(fd, &mut buffer)?)
-            })
-            .await;
-        let (len, from) = match received {
-            Ok(received) => received,
-            // The interface may come up again.
-            Err(error) if error.kind() == io::ErrorKind::NetworkDown => continue,
-            Err(_) => return,
-        };
-        if from.is_some_and(|from| from.ifindex() == index) {
-            let frame = buffer.get(..len).unwrap_or_default();
-            heard
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(frame);
+/// Keeps the kernel's queue short until the socket fails.
+async fn listen(ear: Arc<Ear>) {
+    let take = || ear.take(&mut ear.heard());
+    let _ = ear.socket.async_io(Interest::READABLE, take).await;
+}
+
+impl Ear {
+    fn heard(&self) -> MutexGuard<'_, Frames> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes all frames that wait, which ends with an error: at best that none is left.
+    fn take(&self, heard: &mut Frames) -> io::Result<Infallible> {
+        let mut buffer = vec![0; LARGEST];
+        loop {
+            match recvfrom::<LinkAddr>(self.socket.as_raw_fd(), &mut buffer) {
+                Ok((len, from)) => {
+                    if from.is_some_and(|from| from.ifindex() == self.interface) {
+                        heard.push(buffer.get(..len).unwrap_or_default());
+                    }
+                }
+                // The interface may come up again.
+                Err(Errno::ENETDOWN) => {}
+                Err(errno) => return Err(errno.into()),
+            }
         }
     }
 }
