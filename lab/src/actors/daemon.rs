@@ -28,6 +28,15 @@ pub struct Daemon {
     begin: usize,
 }
 
+/// Resident memory of a process, bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// What it has now.
+    pub now: u64,
+    /// The most it had at once.
+    pub peak: u64,
+}
+
 impl Daemon {
     /// Starts `tincd -n v6router -D -d2`; what that is in the node was decided with [`Node::install`]. Its words, and
     /// those of its scripts, are appended to `log`.
@@ -94,6 +103,25 @@ impl Daemon {
             }
             sleep(GLANCE).await;
         }
+    }
+
+    /// Memory it has, and the most it had so far, in bytes.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub async fn memory(&self) -> Result<Memory> {
+        let path = PathBuf::from(format!("/proc/{}/status", self.process.pid()));
+        let status = fs::read_to_string(&path).await;
+        let status = status.map_err(|reason| ActorError::File { path, reason })?;
+        let kilobytes = |what: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(what));
+            let number = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+            number.unwrap_or(0) * 1024
+        };
+        Ok(Memory {
+            now: kilobytes("VmRSS:"),
+            peak: kilobytes("VmHWM:"),
+        })
     }
 
     /// How it ended, waiting for that at most `within`.

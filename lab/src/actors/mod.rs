@@ -1,14 +1,19 @@
-//! The daemons under test: where their programs are, what they are configured with, and their life in a node.
+//! The daemons under test: where their programs are, what they are configured with, and their life in a node; and
+//! those who want to see them fail.
 //!
 //! Knows how tinc is set up and nothing of what a feature expects.
 
 mod daemon;
+mod flood;
+mod forger;
 mod keys;
 mod program;
 mod routed;
 mod tincdir;
 
-pub use daemon::Daemon;
+pub use daemon::{Daemon, Memory};
+pub use flood::{Flood, Manner};
+pub use forger::{flipped, inject, unchecked};
 pub use keys::{KeyPair, KeyRing};
 pub use program::{Daemons, Product, Programs};
 pub use routed::route;

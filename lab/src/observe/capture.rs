@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddrV4;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,6 +17,7 @@ use pnet_packet::ethernet::{EtherTypes, EthernetPacket};
 use pnet_packet::ip::{IpNextHeaderProtocol, IpNextHeaderProtocols};
 use pnet_packet::ipv4::Ipv4Packet;
 use pnet_packet::ipv6::Ipv6Packet;
+use pnet_packet::udp::UdpPacket;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
@@ -112,6 +114,23 @@ impl Frames {
                 .any(|part| part == needle)
         };
         self.frames.iter().filter(found).count()
+    }
+
+    /// The IPv4 packets with UDP for this address.
+    #[must_use]
+    pub fn datagrams_to(&self, target: SocketAddrV4) -> Vec<Vec<u8>> {
+        let wanted = |frame: &Vec<u8>| {
+            let frame = EthernetPacket::new(frame)?;
+            let packet = Ipv4Packet::new(frame.payload())?;
+            let udp = UdpPacket::new(packet.payload())?;
+            let fits = frame.get_ethertype() == EtherTypes::Ipv4
+                && packet.get_next_level_protocol() == IpNextHeaderProtocols::Udp
+                && packet.get_destination() == *target.ip()
+                && udp.get_destination() == target.port();
+            let len = usize::from(packet.get_total_length());
+            fits.then(|| frame.payload().get(..len).map(<[u8]>::to_vec))?
+        };
+        self.frames.iter().filter_map(wanted).collect()
     }
 
     fn push(&mut self, frame: &[u8]) {

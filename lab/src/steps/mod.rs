@@ -3,6 +3,8 @@
 
 mod commands;
 mod daemons;
+mod flood;
+mod forger;
 mod kernel;
 mod mistakes;
 mod network;
@@ -53,6 +55,9 @@ pub struct World {
     noted: BTreeMap<String, KernelState>,
     capture: Option<Capture>,
     ran: Option<(String, ExecOutput)>,
+    siege: Option<flood::Siege>,
+    /// IPv4 packets that were kept to be sent again.
+    kept: Vec<Vec<u8>>,
 }
 
 /// Where a scenario plays.
@@ -101,6 +106,7 @@ impl World {
 
     /// Takes everything down, after its last step.
     pub(crate) async fn leave(&mut self) -> anyhow::Result<()> {
+        self.siege = None;
         self.capture = None;
         self.daemons.clear();
         if let Some(lab) = self.lab.take() {
