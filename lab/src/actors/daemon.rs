@@ -8,8 +8,9 @@ use nix::sys::signal::Signal;
 use tokio::fs;
 use tokio::time::{Instant, sleep};
 
+use super::tinc11::LIBRARY_PATH;
 use super::{ActorError, NETNAME, Product, Result};
-use crate::fabric::{CommandSpec, Node, Process};
+use crate::fabric::{CommandSpec, NODE_BIN, Node, Process};
 
 /// How often a log is looked at while something is waited for.
 const GLANCE: Duration = Duration::from_millis(20);
@@ -38,16 +39,19 @@ pub struct Memory {
 }
 
 impl Daemon {
-    /// Starts `tincd -n v6router -D -d2`; what that is in the node was decided with [`Node::install`]. Its words, and
+    /// Starts `tincd -n v6router -D -d2`; what that is in the node was decided with [`install`](super::Programs::install). Its words, and
     /// those of its scripts, are appended to `log`.
     ///
     /// # Errors
     /// When the process cannot be started.
     pub async fn start(node: &Node, product: Product, log: &Path) -> Result<Self> {
         let begin = fs::read(log).await.map_or(0, |text| text.len());
-        let command = CommandSpec::new("tincd")
+        let mut command = CommandSpec::new("tincd")
             .args(["-n", NETNAME, "-D", "-d2"])
             .log_to(log);
+        if product == Product::Tinc11 {
+            command = command.env(LIBRARY_PATH, NODE_BIN);
+        }
         Ok(Self {
             node: node.name().to_owned(),
             product,
@@ -130,6 +134,14 @@ impl Daemon {
     /// When it goes on running.
     pub async fn ends(&self, within: Duration) -> Result<ExitStatus> {
         Ok(self.process.wait(within).await?)
+    }
+
+    /// Sends it a signal; nothing, if it has ended.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        Ok(self.process.signal(signal)?)
     }
 
     /// Asks it to end (SIGTERM) and waits until it has, at most `within`.

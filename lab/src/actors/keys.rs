@@ -6,7 +6,6 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::fs;
-use tokio::process::Command;
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::{ActorError, Product, Programs, Result};
@@ -64,7 +63,6 @@ impl KeyRing {
 
     async fn generate(&self, product: Product, node: &str) -> Result<KeyPair> {
         let _turn = self.turns.acquire().await;
-        let program = self.programs.path(product)?;
         let folder = self.scratch.join(format!("keys-{product}-{node}"));
         let written = async {
             fs::create_dir_all(folder.join("hosts")).await?;
@@ -75,15 +73,13 @@ impl KeyRing {
             reason,
         })?;
         let failed = |reason: String| ActorError::Keys {
-            program: program.to_owned(),
+            product,
             node: node.to_owned(),
             reason,
         };
-        let output = Command::new(program)
-            .arg0("tincd")
-            .arg("-c")
-            .arg(&folder)
-            .arg("-K")
+        let output = self
+            .programs
+            .key_maker(product, &folder)?
             .stdin(Stdio::null())
             .kill_on_drop(true)
             .output()

@@ -9,6 +9,7 @@ mod forger;
 mod keys;
 mod program;
 mod routed;
+mod tinc11;
 mod tincdir;
 
 pub use daemon::{Daemon, Memory};
@@ -43,10 +44,10 @@ pub enum ActorError {
         remedy: &'static str,
     },
     /// No key pair came out of a daemon's key generation.
-    #[error("{program} -K made no key pair for {node}: {reason}", program = program.display())]
+    #[error("{product} made no key pair for {node}: {reason}")]
     Keys {
-        /// The daemon's program.
-        program: PathBuf,
+        /// The daemon's product.
+        product: Product,
         /// Whose keys.
         node: String,
         /// What it said.

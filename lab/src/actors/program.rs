@@ -5,7 +5,11 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use tokio::process::Command;
+
+use super::tinc11::Tinc11;
 use super::{ActorError, Result};
+use crate::fabric::Node;
 use crate::plan::Overlay;
 
 /// Names the program to test instead of the one built with the lab.
@@ -21,6 +25,8 @@ pub enum Daemons {
     V6router,
     /// The tincd of the distribution on every machine
     Tincd,
+    /// The tincd of tinc 1.1, in its legacy mode, on every machine
+    Tinc11,
     /// v6router on the server; on the Pis tincd and v6router in turn, tincd first
     Mixed,
 }
@@ -32,6 +38,23 @@ pub enum Product {
     V6router,
     /// tinc 1.0's.
     Tincd,
+    /// tinc 1.1's, speaking the protocol of 1.0 only.
+    Tinc11,
+}
+
+impl Product {
+    /// All there are.
+    pub const ALL: [Self; 3] = [Self::V6router, Self::Tincd, Self::Tinc11];
+
+    /// What a `tinc.conf` says beside what it would say for tinc 1.0, so that the protocol is that of 1.0 and nobody
+    /// dials whom he was not told to.
+    #[must_use]
+    pub fn legacy(self) -> &'static str {
+        match self {
+            Self::V6router | Self::Tincd => "",
+            Self::Tinc11 => "ExperimentalProtocol = no\nAutoConnect = no\n",
+        }
+    }
 }
 
 impl Daemons {
@@ -41,6 +64,7 @@ impl Daemons {
         match self {
             Self::V6router => Product::V6router,
             Self::Tincd => Product::Tincd,
+            Self::Tinc11 => Product::Tinc11,
             Self::Mixed => {
                 let place = overlay.sites.iter().position(|site| site.node == node);
                 match place {
@@ -55,6 +79,7 @@ impl Daemons {
         match self {
             Self::V6router => &[Product::V6router],
             Self::Tincd => &[Product::Tincd],
+            Self::Tinc11 => &[Product::Tinc11],
             Self::Mixed => &[Product::V6router, Product::Tincd],
         }
     }
@@ -65,6 +90,7 @@ impl fmt::Display for Daemons {
         f.write_str(match self {
             Self::V6router => "v6router",
             Self::Tincd => "tincd",
+            Self::Tinc11 => "tinc11",
             Self::Mixed => "mixed",
         })
     }
@@ -75,6 +101,7 @@ impl fmt::Display for Product {
         f.write_str(match self {
             Self::V6router => "v6router",
             Self::Tincd => "tincd",
+            Self::Tinc11 => "tinc11",
         })
     }
 }
@@ -84,38 +111,69 @@ impl fmt::Display for Product {
 pub struct Programs {
     v6router: Option<PathBuf>,
     tincd: Option<PathBuf>,
+    tinc11: Option<Tinc11>,
 }
 
 impl Programs {
-    /// Looks for what `daemons` needs.
+    /// Looks for what `daemons` needs, and for tinc 1.1, which scenarios may ask for beside it.
     ///
     /// # Errors
     /// [`ActorError::Missing`]: what was looked for, where, and how to get it.
     pub fn locate(daemons: Daemons) -> Result<Self> {
-        let mut found = Self::default();
+        let mut found = Self {
+            tinc11: Tinc11::locate().ok(),
+            ..Self::default()
+        };
         for product in daemons.products() {
             match product {
                 Product::V6router => found.v6router = Some(v6router()?),
                 Product::Tincd => found.tincd = Some(tincd(&TINCD)?),
+                Product::Tinc11 => found.tinc11 = Some(Tinc11::locate()?),
             }
         }
         Ok(found)
     }
 
-    /// The program of a product this run needs.
+    /// Puts a product's daemon into a node, to be called `tincd` there.
     ///
     /// # Errors
-    /// [`ActorError::Missing`] for one that was not asked for.
-    pub fn path(&self, product: Product) -> Result<&Path> {
+    /// [`ActorError::Missing`] for one this run does not have.
+    pub async fn install(&self, node: &Node, product: Product) -> Result<()> {
+        if product == Product::Tinc11 {
+            return self.tinc11()?.install(node).await;
+        }
+        node.install(self.path(product)?, "tincd").await?;
+        Ok(())
+    }
+
+    /// The command by which a product makes the keys of the tinc directory `folder`.
+    pub(super) fn key_maker(&self, product: Product, folder: &Path) -> Result<Command> {
+        if product == Product::Tinc11 {
+            return Ok(self.tinc11()?.key_maker(folder));
+        }
+        let mut command = Command::new(self.path(product)?);
+        command.arg0("tincd").arg("-c").arg(folder).arg("-K");
+        Ok(command)
+    }
+
+    fn path(&self, product: Product) -> Result<&Path> {
         let path = match product {
-            Product::V6router => &self.v6router,
-            Product::Tincd => &self.tincd,
+            Product::V6router => self.v6router.as_deref(),
+            Product::Tincd => self.tincd.as_deref(),
+            Product::Tinc11 => None,
         };
-        path.as_deref().ok_or_else(|| ActorError::Missing {
+        path.ok_or_else(|| ActorError::Missing {
             product,
             searched: "it was not looked for".to_owned(),
             remedy: "choose --daemon so that it takes part",
         })
+    }
+
+    fn tinc11(&self) -> Result<&Tinc11> {
+        match &self.tinc11 {
+            Some(found) => Ok(found),
+            None => Err(Tinc11::missing()),
+        }
     }
 }
 

@@ -82,9 +82,10 @@ pub fn directory(
     } else {
         format!("ConnectTo = {}\n", overlay.server)
     };
+    let legacy = product.legacy();
     directory.add(
         "tinc.conf",
-        format!("Name = {node}\nMode = switch\nInterface = {NETNAME}\n{dials}"),
+        format!("Name = {node}\nMode = switch\nInterface = {NETNAME}\n{legacy}{dials}"),
         0o644,
     );
     directory.add("rsa_key.priv", own.private.clone(), 0o600);
@@ -137,7 +138,7 @@ fn steady_mac(product: Product, overlay: &Overlay, node: &str) -> String {
         .position(|site| site.node == node)
         .map_or(0, |n| n + 1);
     match product {
-        Product::Tincd => {
+        Product::Tincd | Product::Tinc11 => {
             format!("ip link set dev $INTERFACE address 02:76:36:00:00:{place:02x}\n")
         }
         Product::V6router => String::new(),

@@ -66,7 +66,7 @@ impl Cast {
     async fn start_one(&self, lab: &Lab, name: &str, keys: &[(String, KeyPair)]) -> Result<()> {
         let node = lab.node(name)?;
         let product = self.daemons.on(&self.overlay, name);
-        node.install(self.programs.path(product)?, "tincd").await?;
+        self.programs.install(node, product).await?;
         for file in actors::directory(lab.plan(), name, product, keys)?.files {
             node.write_file(&file.path, file.text, file.mode).await?;
         }

@@ -21,7 +21,7 @@ pub(super) const PATH: &str =
     "/run/v6lab/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Directory, inside a node, of programs installed under names of their own.
-pub(super) const NODE_BIN: &str = "/run/v6lab/bin";
+pub(crate) const NODE_BIN: &str = "/run/v6lab/bin";
 
 /// Directory, inside a node, of the programs those names stand for; the same in all nodes of a lab.
 pub(super) const NODE_TOOLS: &str = "/run/v6lab/tools";

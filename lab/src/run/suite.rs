@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum as _;
 use cucumber::feature::Ext as _;
 use cucumber::gherkin::{EnvError, Feature, GherkinEnv, ParseFileError, Rule, Scenario};
 use futures::stream;
@@ -119,14 +120,18 @@ impl Select {
 
 /// Whether these daemons play a scenario. One that is about a certain cast has its name as tag.
 fn plays(daemons: Daemons, feature: &Feature, rule: Option<&Rule>, scenario: &Scenario) -> bool {
-    let casts = [Daemons::V6router, Daemons::Tincd, Daemons::Mixed];
     let tags = feature
         .tags
         .iter()
         .chain(rule.into_iter().flat_map(|rule| &rule.tags))
         .chain(&scenario.tags);
     let named: Vec<Daemons> = tags
-        .filter_map(|tag| casts.into_iter().find(|cast| cast.to_string() == *tag))
+        .filter_map(|tag| {
+            Daemons::value_variants()
+                .iter()
+                .copied()
+                .find(|cast| cast.to_string() == *tag)
+        })
         .collect();
     named.is_empty() || named.contains(&daemons)
 }

@@ -64,8 +64,8 @@ async fn stop(world: &mut World, node: String) -> Outcome {
 async fn replace(world: &mut World, node: String, product: String) -> Outcome {
     let product = named(&product)?;
     stop(world, node.clone()).await?;
-    let program = world.stage()?.setting.programs.path(product)?;
-    world.node(&node)?.install(program, "tincd").await?;
+    let programs = &world.stage()?.setting.programs;
+    programs.install(world.node(&node)?, product).await?;
     world.cast.insert(node.clone(), product);
     start_one(world, node).await
 }
@@ -100,12 +100,11 @@ async fn ends(world: &mut World, node: String, code: i32, limit: f64) -> Outcome
 }
 
 fn named(product: &str) -> Outcome<Product> {
-    let products = [Product::V6router, Product::Tincd];
-    let found = products
+    let found = Product::ALL
         .into_iter()
         .find(|known| known.to_string() == product);
     let Some(found) = found else {
-        fail!("there is no daemon {product:?}, only v6router and tincd");
+        fail!("there is no daemon {product:?}, only v6router, tincd and tinc11");
     };
     Ok(found)
 }

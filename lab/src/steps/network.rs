@@ -93,8 +93,8 @@ async fn write(
     try_join_all(world.members()?.iter().map(async |name| {
         let node = world.node(name)?;
         let product = world.product(name)?;
-        node.install(world.stage()?.setting.programs.path(product)?, "tincd")
-            .await?;
+        let programs = &world.stage()?.setting.programs;
+        programs.install(node, product).await?;
         let mut directory = actors::directory(world.plan()?, name, product, keys)?;
         change(name, &mut directory);
         for file in directory.files {
