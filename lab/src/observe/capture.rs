@@ -141,7 +141,7 @@ impl Frames {
     }
 }
 
-fn packet_socket(interface: &str) -> io::Result<(usize, OwnedFd)> {
+pub(super) fn packet_socket(interface: &str) -> io::Result<(usize, OwnedFd)> {
     let index = if_nametoindex(interface)?;
     let fd = socket(
         AddressFamily::Packet,

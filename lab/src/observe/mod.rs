@@ -4,6 +4,7 @@
 
 mod capture;
 mod echo;
+mod frames;
 mod ping;
 mod refusal;
 mod socket;
@@ -12,6 +13,7 @@ mod trace;
 
 pub use capture::{Capture, Frames};
 pub use echo::Problem;
+pub use frames::FrameSocket;
 pub use ping::{Ping, PingReport, ping, reach};
 pub use refusal::{Refusal, refusal};
 pub use state::{KernelState, kernel_state};

@@ -337,7 +337,7 @@ fn passages(scenario: &Scenario) -> Vec<Passage> {
 }
 
 /// Hardware addresses by position: locally administered, `v6`, machine, interface.
-fn number_interfaces(plan: &mut Plan) {
+pub(super) fn number_interfaces(plan: &mut Plan) {
     for (n, node) in (0_u16..).zip(&mut plan.nodes) {
         let [high, low] = n.to_be_bytes();
         for (m, interface) in (0_u8..=u8::MAX).zip(&mut node.interfaces) {

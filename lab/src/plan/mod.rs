@@ -4,6 +4,7 @@
 //! addresses. It knows nothing of netlink: [`crate::fabric`] makes it real.
 
 mod build;
+mod segments;
 mod show;
 mod sysctls;
 mod wiring;
@@ -15,6 +16,7 @@ use serde::Serialize;
 use crate::model::Scenario;
 use crate::nat::Promise;
 pub use crate::net::Net;
+pub use segments::Segment;
 
 /// A whole network, ready to be built.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -182,6 +184,12 @@ impl Plan {
     #[must_use]
     pub fn new(scenario: &Scenario) -> Self {
         build::build(scenario)
+    }
+
+    /// Machines on Ethernets of their own, without an overlay.
+    #[must_use]
+    pub fn segments(title: &str, segments: &[Segment<'_>]) -> Self {
+        segments::build(title, segments)
     }
 
     /// The machine of that name.

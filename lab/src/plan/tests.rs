@@ -149,3 +149,27 @@ fn the_drawing_shows_each_machine_once() {
     assert_eq!(drawing.lines().count(), plan.nodes.len());
     assert!(drawing.contains("        `-- node_one"), "{drawing}");
 }
+
+#[test]
+fn a_segment_of_two_is_a_cable_and_one_of_more_has_a_switch() {
+    let networks = ["192.0.2.0/24".parse().unwrap()];
+    let segment = |members| Segment {
+        networks: &networks,
+        members,
+    };
+    let plan = Plan::segments("x", &[segment(&["a", "b"]), segment(&["b", "c", "d"])]);
+    let names: Vec<&str> = plan.nodes.iter().map(|node| node.name.as_str()).collect();
+    assert_eq!(names, ["a", "b", "c", "d", "switch1"]);
+    let on = |node: &str| {
+        let interfaces = plan.node(node).unwrap().interfaces.iter();
+        let address = |net: &AddressPlan| net.net.to_string();
+        let told = interfaces.map(|i| (i.name.clone(), i.addresses.first().map(address)));
+        told.collect::<Vec<_>>()
+    };
+    let at = |name: &str, address: &str| (name.to_owned(), Some(address.to_owned()));
+    assert_eq!(
+        on("b"),
+        [at("eth0", "192.0.2.11/24"), at("eth1", "192.0.2.10/24")]
+    );
+    assert_eq!(on("d"), [at("eth0", "192.0.2.12/24")]);
+}

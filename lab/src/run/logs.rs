@@ -13,7 +13,7 @@ const PREFIX: &str = "v6lab-logs-";
 
 /// A directory for the logs of one run.
 #[derive(Debug)]
-pub(super) struct Logs {
+pub struct Logs {
     path: PathBuf,
 }
 
@@ -21,7 +21,10 @@ impl Logs {
     /// Makes a fresh directory, and removes those of runs that have ended: what they left was kept for whoever wanted to
     /// know why a scenario failed, until the next run. Must be called outside of a session, where process numbers are
     /// those that are in the names.
-    pub(super) fn create() -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// What the kernel said.
+    pub fn create() -> io::Result<Self> {
         let home = std::env::temp_dir();
         sweep(&home);
         let now = SystemTime::UNIX_EPOCH
@@ -33,12 +36,17 @@ impl Logs {
         Ok(Self { path })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// Nobody needs them.
-    pub(super) fn remove(&self) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// What the kernel said.
+    pub fn remove(&self) -> io::Result<()> {
         fs::remove_dir_all(&self.path)
     }
 }

@@ -6,6 +6,7 @@ mod play;
 mod suite;
 
 pub use args::{RunArgs, default_jobs};
+pub use logs::Logs;
 pub use play::{Options, Summary, play};
 pub use suite::{Select, Suite, SuiteError};
 
@@ -15,7 +16,6 @@ use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{actors, session};
-use logs::Logs;
 
 /// Exit code after a signal, as shells have it: this and the signal's number.
 const SIGNALLED: i32 = 128;

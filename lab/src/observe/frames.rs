@@ -1,0 +1,95 @@
+//! Ethernet frames of one's own, sent and received on an interface of a node.
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::ifaddrs::getifaddrs;
+use nix::sys::socket::bind;
+use tokio::net::UdpSocket;
+
+use super::capture::packet_socket;
+use super::{ObserveError, Result};
+use crate::fabric::Node;
+
+/// Destination, source, EtherType (IEEE 802.3).
+const HEADER: usize = 14;
+
+/// IEEE 802, Local Experimental EtherType 1: no kernel has anything to say to it.
+const ETHERTYPE: [u8; 2] = [0x88, 0xb5];
+
+/// Sends payloads from one hardware address to another and hears what comes back the same way.
+#[derive(Debug)]
+pub struct FrameSocket {
+    /// Not one, but it is waited for and used in the same way.
+    socket: UdpSocket,
+    node: String,
+    to: [u8; 6],
+    from: [u8; 6],
+    buffer: Vec<u8>,
+}
+
+impl FrameSocket {
+    /// Opens one on an interface of `node`.
+    ///
+    /// # Errors
+    /// When there is no such interface, or no packet socket to be had.
+    pub async fn open(node: &Node, interface: &str, from: [u8; 6], to: [u8; 6]) -> Result<Self> {
+        let name = interface.to_owned();
+        let opened = node
+            .run(move || Box::pin(async move { bound(&name) }))
+            .await?;
+        let socket = opened.and_then(|fd| UdpSocket::from_std(fd.into()));
+        Ok(Self {
+            socket: socket.map_err(|reason| failed(node.name(), "open a packet socket", reason))?,
+            node: node.name().to_owned(),
+            to,
+            from,
+            buffer: vec![0; 65_536],
+        })
+    }
+
+    /// Sends a frame.
+    ///
+    /// # Errors
+    /// What the kernel said.
+    pub async fn send(&self, payload: &[u8]) -> Result<()> {
+        let frame = [&self.to, &self.from, ETHERTYPE.as_slice(), payload].concat();
+        let sent = self.socket.send(&frame).await;
+        sent.map(drop)
+            .map_err(|reason| failed(&self.node, "send a frame", reason))
+    }
+
+    /// The payload of the next frame that comes from the other end.
+    ///
+    /// # Errors
+    /// What the kernel said.
+    pub async fn receive(&mut self) -> Result<&[u8]> {
+        let expected = [&self.from, &self.to, ETHERTYPE.as_slice()].concat();
+        let len = loop {
+            let received = self.socket.recv(&mut self.buffer).await;
+            let len = received.map_err(|reason| failed(&self.node, "receive a frame", reason))?;
+            if len >= HEADER && self.buffer.starts_with(&expected) {
+                break len;
+            }
+        };
+        Ok(self.buffer.get(HEADER..len).unwrap_or_default())
+    }
+}
+
+/// A packet socket for one interface.
+fn bound(interface: &str) -> io::Result<OwnedFd> {
+    let (_, fd) = packet_socket(interface)?;
+    let mut all = getifaddrs()?.filter(|found| found.interface_name == interface);
+    let link = all.find_map(|found| found.address?.as_link_addr().copied());
+    bind(fd.as_raw_fd(), &link.ok_or(Errno::ENODEV)?)?;
+    Ok(fd)
+}
+
+fn failed(node: &str, what: &'static str, reason: io::Error) -> ObserveError {
+    ObserveError::Socket {
+        node: node.to_owned(),
+        what,
+        reason,
+    }
+}
