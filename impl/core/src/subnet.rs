@@ -256,6 +256,10 @@ mod tests {
             "12345::",
             "10.0.0.0/4294967304",
             "10.0.0.0/8#4294967297",
+            "10.-65535.0.0",
+            "2001:-1::/48",
+            "2001:+1::",
+            "2:0:0:0:0:-a",
         ] {
             assert_eq!(
                 wide.parse::<Subnet>(),
@@ -263,7 +267,10 @@ mod tests {
                 "{wide}"
             );
         }
-        assert_eq!("1.2.3.256".parse::<Subnet>(), Err(SubnetError::Address));
+        for out_of_range in ["1.2.3.256", "1.2.3.-1", "1.2.3.--1", "2001:-:1::"] {
+            assert_eq!(out_of_range.parse::<Subnet>(), Err(SubnetError::Address));
+        }
+        assert_eq!("1.-0.2.3".parse::<Subnet>(), "1.0.2.3".parse::<Subnet>());
     }
 
     #[test]

@@ -45,7 +45,7 @@ fn parse_mac(text: &str) -> Option<Result<Mac, SubnetError>> {
     Some(narrow(groups).map(Mac).ok_or(SubnetError::NumberTooLarge))
 }
 
-/// Four decimal numbers; leading zeros and a plus sign pass. `None` if the text has another shape.
+/// Four decimal numbers; leading zeros, a plus sign and `-0` pass. `None` if the text has another shape.
 fn parse_v4(text: &str) -> Option<Result<Ipv4Addr, SubnetError>> {
     let digits = |group: &str| !group.is_empty() && group.bytes().all(|b| b.is_ascii_digit());
     let long = |group: &str| group.len() > 8;
@@ -75,7 +75,11 @@ fn groups<const N: usize>(
         if group.len() > digits {
             return None;
         }
-        *value = u32::from_str_radix(group, radix).ok()?;
+        // The reference takes signs, and what is negative wraps around.
+        *value = match group.strip_prefix('-') {
+            Some(digits) => u32::from_str_radix(digits, radix).ok()?.wrapping_neg(),
+            None => u32::from_str_radix(group, radix).ok()?,
+        };
     }
     groups.next().is_none().then_some(values)
 }
@@ -111,11 +115,16 @@ fn parse_weight(text: &str) -> Result<i32, SubnetError> {
     })
 }
 
-/// Tells a group of more than four digits, which tincd reduces and we refuse, from a text that
-/// is no address at all.
+/// Tells a group of more than four digits or with a sign, which tincd reduces and we refuse, from
+/// a text that is no address at all.
 fn v6_error(text: &str) -> SubnetError {
-    let hex = |group: &str| group.bytes().all(|b| b.is_ascii_hexdigit());
-    if text.split(':').all(hex) && text.split(':').any(|group| group.len() > 4) {
+    let signed = |group: &str| group.len() > 1 && group.starts_with(['+', '-']);
+    let hex = |group: &str| {
+        let digits = group.strip_prefix(['+', '-']).unwrap_or(group);
+        group.is_empty() || (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit()))
+    };
+    let odd = |group: &str| group.len() > 4 || signed(group);
+    if text.split(':').all(hex) && text.split(':').any(odd) {
         SubnetError::NumberTooLarge
     } else {
         SubnetError::Address
