@@ -19,7 +19,7 @@ const END: &str = "End of subnet list.";
 const REACHABLE: u32 = 0x10;
 
 /// What is told of one node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeState {
     /// Whether it can be reached.
     pub reachable: bool,
@@ -27,6 +27,14 @@ pub struct NodeState {
     pub min_mtu: u32,
     /// By what packets for it are sealed: cipher, digest, length of the MAC, compression.
     pub sealing: [u32; 4],
+    /// Where it is: address and port, or `MYSELF`.
+    pub at: String,
+    /// Its options, in hexadecimal.
+    pub options: String,
+    /// By which neighbour requests for it go.
+    pub nexthop: String,
+    /// To whom its packets go by UDP.
+    pub via: String,
 }
 
 /// Nodes by name, edges and subnets as printed.
@@ -110,7 +118,19 @@ fn node_line(line: &str) -> anyhow::Result<(String, NodeState)> {
     let number = |word: &str| -> anyhow::Result<u32> {
         after(word).with_context(odd)?.parse().with_context(odd)
     };
+    let at: Vec<&str> = words
+        .iter()
+        .skip_while(|word| **word != "at")
+        .skip(1)
+        .copied()
+        .collect();
+    let at = at.iter().take_while(|word| **word != "cipher");
+    let word = |word: &str| Ok::<_, anyhow::Error>(after(word).with_context(odd)?.to_owned());
     let state = NodeState {
+        at: at.copied().collect::<Vec<_>>().join(" "),
+        options: word("options")?,
+        nexthop: word("nexthop")?,
+        via: word("via")?,
         reachable: status & REACHABLE != 0,
         min_mtu: number("(min")?,
         sealing: [
@@ -135,9 +155,10 @@ mod tests {
              End of edges.\nSubnet list:\n 10.0.0.0/8#10 owner a\nEnd of subnet list.\n",
         )
         .unwrap();
-        let state = dump.nodes["a"];
+        let state = &dump.nodes["a"];
         assert_eq!((state.reachable, state.min_mtu), (true, 1451));
         assert_eq!(state.sealing, [427, 672, 4, 0]);
+        assert_eq!(state.at, "192.0.2.1 port 655");
         assert_eq!(dump.edges, ["a to b at x"]);
         assert_eq!(dump.subnets, ["10.0.0.0/8#10 owner a"]);
     }

@@ -142,6 +142,16 @@ impl Daemons {
         found.with_context(|| format!("no daemon was started on {name}"))
     }
 
+    /// Gives up one that has ended by itself.
+    ///
+    /// # Errors
+    /// When it runs.
+    pub fn forget(&mut self, name: &str) -> anyhow::Result<()> {
+        anyhow::ensure!(self.on(name)?.status().is_some(), "{name} runs");
+        self.running.remove(name);
+        Ok(())
+    }
+
     /// Ends one in order, or by SIGKILL.
     ///
     /// # Errors

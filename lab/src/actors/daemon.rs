@@ -128,6 +128,12 @@ impl Daemon {
         })
     }
 
+    /// How it ended, if it has.
+    #[must_use]
+    pub fn status(&self) -> Option<ExitStatus> {
+        self.process.status()
+    }
+
     /// How it ended, waiting for that at most `within`.
     ///
     /// # Errors

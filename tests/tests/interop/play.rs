@@ -234,7 +234,7 @@ async fn min_mtu(lab: &Lab, daemons: &Daemons, from: &str, to: &str) -> anyhow::
 /// What one daemon says of another.
 async fn state(lab: &Lab, daemons: &Daemons, of: &str, about: &str) -> anyhow::Result<NodeState> {
     let dump = dump::ask(lab.node(of)?, daemons.on(of)?).await?;
-    let state = dump.nodes.get(about).copied();
+    let state = dump.nodes.get(about).cloned();
     state.with_context(|| format!("{of} does not know {about}"))
 }
 
