@@ -7,6 +7,7 @@ use rand_core::CryptoRng;
 
 use super::{Closing, ConnId, Node, Timer, limits};
 use crate::dataplane::Lease;
+use crate::graph::NodeId;
 use crate::name::NodeName;
 use crate::subnet::{Mac, Subnet, SubnetAddr};
 use crate::wire::request::Request;
@@ -95,7 +96,12 @@ impl Node {
         self.picture_stale = true;
         let subnet = Subnet::from(SubnetAddr::Mac(mac));
         tracing::debug!("learned {mac}");
-        self.add_own_subnet(subnet);
+        let me = self.me();
+        if let Some(own) = self.peers.get_mut(me)
+            && own.subnets.insert(subnet)
+        {
+            self.subnet_script(me, subnet, true);
+        }
         self.announce_subnet(self.me(), subnet, rng);
     }
 
@@ -172,13 +178,8 @@ impl Node {
             .filter(|id| *id != self.me() && !self.is_reachable(*id))
             .collect();
         for id in &gone {
-            let subnets = match self.peers.get_mut(*id) {
-                Some(peer) => std::mem::take(&mut peer.subnets),
-                None => continue,
-            };
-            self.subnets_heard = self.subnets_heard.saturating_sub(subnets.len());
-            for subnet in subnets {
-                self.withdraw_subnet(*id, subnet, rng);
+            if !self.settings.trust.is_strict() {
+                self.take_subnets_of(*id, rng);
             }
             let targets: Vec<_> = self.graph.edges_from(*id).map(|(_, to, _)| to).collect();
             for to in targets {
@@ -187,11 +188,22 @@ impl Node {
             }
         }
         for id in gone {
-            if self.graph.forget(id) {
+            if !self.owns_by_file(id) && self.graph.forget(id) {
                 self.peers.remove(id);
             }
         }
         self.picture_stale = true;
+    }
+
+    fn take_subnets_of(&mut self, id: NodeId, rng: &mut dyn CryptoRng) {
+        let subnets = match self.peers.get_mut(id) {
+            Some(peer) => std::mem::take(&mut peer.subnets),
+            None => return,
+        };
+        self.subnets_heard = self.subnets_heard.saturating_sub(subnets.len());
+        for subnet in subnets {
+            self.withdraw_subnet(id, subnet, rng);
+        }
     }
 
     /// Ends everything in the order of tinc: connections with the scripts that follow from

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use super::trust::Trust;
 use crate::addr::{Endpoint, Port};
 use crate::crypto::algorithm::PacketSpec;
 use crate::crypto::rsa::{PrivateKey, PublicKey};
@@ -119,6 +120,9 @@ pub enum Order {
     RetryNow,
     /// Forget unreachable nodes (`SIGWINCH`).
     Purge,
+    /// These subnets, ours included, belong to these nodes by our files now (`SIGHUP` with
+    /// `StrictSubnets`).
+    SetOwners(Vec<(NodeName, Subnet)>),
     /// Dial these nodes and no others, and drop the connections of nodes whose host file
     /// changed or vanished (`SIGHUP`).
     Reload {
@@ -274,6 +278,10 @@ pub struct Settings<Key = PrivateKey> {
     /// Address families of the UDP sockets, in order; an outgoing packet takes the first that
     /// fits until the peer was heard on another.
     pub sockets: Vec<SocketFamily>,
+    /// What others' announcements are worth.
+    pub trust: Trust,
+    /// Subnets of other nodes by their host files; empty unless these are what counts.
+    pub owners: Vec<(NodeName, Subnet)>,
 }
 
 /// Address family of a UDP socket.
@@ -364,6 +372,8 @@ impl Settings {
             pmtu: self.pmtu,
             bypass_security: self.bypass_security,
             sockets: self.sockets,
+            trust: self.trust,
+            owners: self.owners,
         };
         (self.private_key, rest)
     }

@@ -49,6 +49,12 @@ impl Node {
         self.peers.get(path.nexthop)?.link
     }
 
+    /// The same for what others say to one another.
+    fn relay_towards(&self, id: NodeId) -> Option<ConnId> {
+        let introduces = self.settings.trust.introduces();
+        self.conn_towards(id).filter(|_| introduces)
+    }
+
     pub(super) fn key_requested(
         &mut self,
         from: &NodeName,
@@ -61,7 +67,7 @@ impl Node {
             return;
         };
         if asked != self.me() {
-            if let Some(conn) = self.conn_towards(asked) {
+            if let Some(conn) = self.relay_towards(asked) {
                 self.send_line(conn, line);
             }
         } else if asker != self.me() {
@@ -151,7 +157,7 @@ impl Node {
     /// Passes an ANS_KEY on, with the address at which we see its sender if that may help the
     /// receiver to reach it through a NAT.
     fn relay_key(&mut self, from: NodeId, to: NodeId, answer: &AnsKey, line: &[u8]) {
-        let Some(conn) = self.conn_towards(to) else {
+        let Some(conn) = self.relay_towards(to) else {
             return;
         };
         let proven = |id| {
@@ -190,7 +196,7 @@ impl Node {
         // Drawn at once for the frame below, but not for keys that there are none of.
         self.paths_stale |= void.is_some();
         self.publish();
-        self.flood(line, Some(conn));
+        self.pass_on(line, conn);
         let lost = void.and_then(|out| out.key.take_kept(now));
         if let (Some(frame), Some(nexthop)) = (lost, nexthop) {
             self.send_packet(nexthop, &frame, rng);

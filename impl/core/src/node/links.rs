@@ -228,7 +228,7 @@ impl Node {
             weight: i32::midpoint(weight, ack.weight),
         };
         self.graph.set_edge(self.me(), node, edge);
-        self.announce_edge(node, rng);
+        self.announce_edge(node, conn, rng);
         self.run_graph(now, rng);
         self.outputs.push_back(Output::Announce);
     }

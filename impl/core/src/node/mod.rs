@@ -17,11 +17,13 @@ mod probes;
 mod reach;
 mod requests;
 mod timers;
+mod trust;
 
 pub use io::{
     Backlog, Closing, ConnId, HostConfig, Input, Order, Output, Script, SealedDatagram, Settings,
     SocketFamily,
 };
+pub use trust::Trust;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -34,12 +36,13 @@ use crate::gossip::{Contradictions, PastLines};
 use crate::graph::{Graph, IdMap, NodeId};
 use crate::meta::Identity;
 use crate::name::NodeName;
-use crate::subnet::{Mac, Subnet};
+use crate::subnet::Mac;
 use crate::tunnel::pmtu::{self, Pmtu};
 use links::Link;
 use outgoing::Outgoing;
 use peer::Peer;
 use timers::{Timer, Timers};
+use trust::Owners;
 
 /// The control side of a node.
 pub struct Node {
@@ -48,8 +51,9 @@ pub struct Node {
     graph: Graph,
     /// By node, ourselves included.
     peers: IdMap<Peer>,
-    /// How many subnets others own.
+    /// How many subnets others announced.
     subnets_heard: usize,
+    owners: Owners,
     links: BTreeMap<ConnId, Link>,
     outgoing: BTreeMap<NodeName, Outgoing>,
     past: PastLines,
@@ -97,6 +101,7 @@ impl Node {
             peers: IdMap::default(),
             graph,
             subnets_heard: 0,
+            owners: Owners::new(),
             links: BTreeMap::new(),
             outgoing: BTreeMap::new(),
             past: PastLines::default(),
@@ -122,9 +127,7 @@ impl Node {
 
     fn start(&mut self, me: NodeId, now: Instant, rng: &mut dyn CryptoRng) {
         self.peers.insert(me, Peer::new(self.undiscovered(None)));
-        for subnet in self.settings.subnets.clone() {
-            self.add_own_subnet(subnet);
-        }
+        self.first_owners();
         self.timers
             .set(Timer::Housekeeping, now + self.settings.ping_timeout);
         self.timers
@@ -202,6 +205,7 @@ impl Node {
         match order {
             Order::RetryNow => self.retry_now(now, rng),
             Order::Purge => self.purge(rng),
+            Order::SetOwners(owners) => self.new_owners(owners.into_iter().collect(), rng),
             Order::Reload { connect_to, drop } => self.reload(connect_to, &drop, now, rng),
             Order::BoundPmtu(bound) => self.settings.pmtu = bound,
             Order::Shutdown => self.shut_down(now, rng),
@@ -251,14 +255,5 @@ impl Node {
 
     fn script(&mut self, script: Script) {
         self.outputs.push_back(Output::Script(script));
-    }
-
-    fn add_own_subnet(&mut self, subnet: Subnet) {
-        let me = self.me();
-        if let Some(own) = self.peers.get_mut(me)
-            && own.subnets.insert(subnet)
-        {
-            self.subnet_script(me, subnet, true);
-        }
     }
 }

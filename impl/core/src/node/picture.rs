@@ -51,6 +51,7 @@ impl Node {
         }
         let broadcast = match self.settings.policy.broadcast {
             Broadcast::No => Vec::new(),
+            _ if !self.settings.trust.introduces() => Vec::new(),
             Broadcast::Tree => self.graph.tree_neighbours(),
             Broadcast::Direct => self.direct_nodes(&peers),
         };

@@ -58,7 +58,7 @@ impl Node {
         now: Instant,
         rng: &mut dyn CryptoRng,
     ) {
-        if !self.past.is_new(line, now) {
+        if !self.past.is_new(line, now) || !self.may_speak_of(conn, &[owner]) {
             return;
         }
         let Some(id) = self.intern(owner) else { return };
@@ -72,6 +72,11 @@ impl Node {
             self.send(conn, &del_subnet(owner, subnet, rng));
             return;
         }
+        if self.settings.trust.is_strict() {
+            tracing::warn!("{owner} announces {subnet}, which our files do not give it");
+            self.pass_on(line, conn);
+            return;
+        }
         let full = self.subnets_heard >= limits::SUBNETS_IN_ALL;
         if full || peer.subnets.len() >= limits::SUBNETS {
             tracing::warn!(node = %owner, "too many subnets, one is ignored");
@@ -81,7 +86,7 @@ impl Node {
         peer.subnets.insert(subnet);
         self.picture_stale = true;
         self.subnet_script(id, subnet, true);
-        self.flood(line, Some(conn));
+        self.pass_on(line, conn);
         if let SubnetAddr::Mac(mac) = subnet.addr
             && self.leases.contains_key(&mac)
         {
@@ -99,7 +104,7 @@ impl Node {
         now: Instant,
         rng: &mut dyn CryptoRng,
     ) {
-        if !self.past.is_new(line, now) {
+        if !self.past.is_new(line, now) || !self.may_speak_of(conn, &[owner]) {
             return;
         }
         let Some(id) = self.graph.find(owner) else {
@@ -109,16 +114,24 @@ impl Node {
             return;
         };
         if !peer.subnets.contains(&subnet) {
+            // Others may have believed in it.
+            if self.settings.trust.is_strict() {
+                self.pass_on(line, conn);
+            }
             return;
         }
         if id == self.graph.me() {
             self.send(conn, &add_subnet(owner, subnet, rng));
             return;
         }
+        if self.settings.trust.is_strict() {
+            self.pass_on(line, conn);
+            return;
+        }
         peer.subnets.remove(&subnet);
         self.subnets_heard = self.subnets_heard.saturating_sub(1);
         self.picture_stale = true;
-        self.flood(line, Some(conn));
+        self.pass_on(line, conn);
         self.subnet_script(id, subnet, false);
     }
 
@@ -135,7 +148,7 @@ impl Node {
             self.close(conn, Closing::Tarpit, now, rng);
             return;
         }
-        if !self.past.is_new(line, now) {
+        if !self.past.is_new(line, now) || !self.may_speak_of(conn, &[&heard.from, &heard.to]) {
             return;
         }
         let (Some(from), Some(to)) = (self.intern(&heard.from), self.intern(&heard.to)) else {
@@ -168,7 +181,7 @@ impl Node {
         }
         self.graph.set_edge(from, to, edge);
         self.graph_stale = true;
-        self.flood(line, Some(conn));
+        self.pass_on(line, conn);
     }
 
     fn del_edge(
@@ -185,7 +198,7 @@ impl Node {
             self.close(conn, Closing::Tarpit, now, rng);
             return;
         }
-        if !self.past.is_new(line, now) {
+        if !self.past.is_new(line, now) || !self.may_speak_of(conn, &[from_name, to_name]) {
             return;
         }
         let (Some(from), Some(to)) = (self.graph.find(from_name), self.graph.find(to_name)) else {
@@ -201,7 +214,7 @@ impl Node {
             }
             return;
         }
-        self.flood(line, Some(conn));
+        self.pass_on(line, conn);
         self.graph.remove_edge(from, to);
         self.run_graph(now, rng);
         if !self.is_reachable(to) && self.graph.remove_edge(to, self.me()).is_some() {
@@ -209,28 +222,39 @@ impl Node {
         }
     }
 
-    /// Tells a new neighbour all subnets and edges, in the order of the names.
+    /// Tells a new neighbour all subnets and edges, in the order of the names; a tunnel server
+    /// tells its own subnets.
     pub(super) fn tell_state(&mut self, conn: ConnId, rng: &mut dyn CryptoRng) {
         let Some(link) = self.links.get_mut(&conn) else {
             return;
         };
+        let (me, introduces) = (self.graph.me(), self.settings.trust.introduces());
         for (owner, id) in self.graph.nodes() {
+            if !introduces && id != me {
+                continue;
+            }
             if let Some(peer) = self.peers.get(id) {
                 for subnet in &peer.subnets {
                     link.meta.send(&add_subnet(owner, *subnet, rng));
                 }
             }
-            for (target, _, edge) in self.graph.edges_from(id) {
+            for (target, _, edge) in self.graph.edges_from(id).filter(|_| introduces) {
                 link.meta.send(&add_edge(owner, target, edge, rng));
             }
         }
         self.flush(conn);
     }
 
-    /// Announces our edge to a neighbour to everybody, the neighbour included.
-    pub(super) fn announce_edge(&mut self, to: NodeId, rng: &mut dyn CryptoRng) {
-        if let Some(request) = self.edge_request(self.me(), to, rng) {
+    /// Announces our edge to a new neighbour to everybody, the neighbour included; a tunnel
+    /// server tells only the neighbour.
+    pub(super) fn announce_edge(&mut self, to: NodeId, conn: ConnId, rng: &mut dyn CryptoRng) {
+        let Some(request) = self.edge_request(self.me(), to, rng) else {
+            return;
+        };
+        if self.settings.trust.introduces() {
             self.flood_request(&request, None);
+        } else {
+            self.send(conn, &request);
         }
     }
 
@@ -242,6 +266,9 @@ impl Node {
         except: Option<ConnId>,
         rng: &mut dyn CryptoRng,
     ) {
+        if !self.settings.trust.introduces() {
+            return;
+        }
         if let (Some(from), Some(to)) = (self.graph.name(from), self.graph.name(to)) {
             let request = del_edge(from, to, rng);
             self.flood_request(&request, except);
@@ -255,7 +282,7 @@ impl Node {
         subnet: Subnet,
         rng: &mut dyn CryptoRng,
     ) {
-        if let Some(owner) = self.graph.name(owner) {
+        if let Some(owner) = self.tellable(owner) {
             let request = add_subnet(owner, subnet, rng);
             self.flood_request(&request, None);
         }
@@ -268,10 +295,16 @@ impl Node {
         subnet: Subnet,
         rng: &mut dyn CryptoRng,
     ) {
-        if let Some(owner) = self.graph.name(owner) {
+        if let Some(owner) = self.tellable(owner) {
             let request = del_subnet(owner, subnet, rng);
             self.flood_request(&request, None);
         }
+    }
+
+    /// The name of a node whose subnets others may hear of.
+    fn tellable(&self, owner: NodeId) -> Option<&NodeName> {
+        let tells = self.settings.trust.introduces() || owner == self.me();
+        self.graph.name(owner).filter(|_| tells)
     }
 
     pub(super) fn flood_request(&mut self, request: &Request, except: Option<ConnId>) {

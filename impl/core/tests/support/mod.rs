@@ -20,7 +20,7 @@ use v6router_core::crypto::rsa::{PrivateKey, PublicKey};
 use v6router_core::dataplane::{Egress, Forwarding, Inbound, Mode, Outbound, Policy, UdpPath};
 use v6router_core::name::NodeName;
 use v6router_core::node::{
-    Backlog, ConnId, HostConfig, Input, Node, Order, Output, Script, Settings, SocketFamily,
+    Backlog, ConnId, HostConfig, Input, Node, Order, Output, Script, Settings, SocketFamily, Trust,
 };
 use v6router_core::options::Options;
 
@@ -48,6 +48,13 @@ pub(crate) struct Member {
     pub(crate) meta_sent: usize,
     /// When it dialled.
     pub(crate) dials: Vec<Instant>,
+}
+
+impl Member {
+    /// The picture by which it forwards.
+    pub(crate) fn picture(&self) -> Option<&Forwarding> {
+        self.picture.as_deref()
+    }
 }
 
 enum Event {
@@ -171,6 +178,8 @@ impl Mesh {
             pmtu: None,
             bypass_security: false,
             sockets: vec![SocketFamily::V4],
+            trust: Trust::Mesh,
+            owners: Vec::new(),
         };
         (self.settings)(&mut settings);
         member.inbound = Inbound::default();

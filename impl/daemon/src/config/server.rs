@@ -5,6 +5,7 @@ use v6router_core::constants::DEFAULT_PORT;
 use v6router_core::crypto::algorithm::PacketSpec;
 use v6router_core::dataplane::Policy;
 use v6router_core::name::NodeName;
+use v6router_core::node::Trust;
 use v6router_core::options::Options;
 use v6router_core::subnet::Subnet;
 
@@ -13,10 +14,10 @@ use super::known;
 use super::layout::Layout;
 use super::name::{OwnNameError, own_name, rule};
 use super::numbers::Numbers;
+use super::owners::{owners, trust};
 use super::packet::packet_spec;
 use super::policy::policy;
 use super::proxy::Proxy;
-use super::refusals;
 use super::rsa_keys::{self, OwnKey};
 use super::set::ConfigSet;
 use super::syntax::{Assignment, Override};
@@ -34,6 +35,10 @@ pub(crate) struct ServerConfig {
     pub(crate) connect_to: Vec<NodeName>,
     pub(crate) packet: PacketSpec,
     pub(crate) options: Options,
+    /// What others' announcements are worth.
+    pub(crate) trust: Trust,
+    /// Who owns what by the files, if these are what counts.
+    pub(crate) owners: Vec<(NodeName, Subnet)>,
     pub(crate) private_key: OwnKey,
     pub(crate) listen: Listen,
     /// By whose help outgoing connections are made.
@@ -119,6 +124,11 @@ impl ServerConfig {
         let mut reader = Reader::new(&set);
         let mut config = Self::typed(name, layout, &mut reader)?;
         complaints.extend(reader.into_complaints());
+        if config.trust.is_strict() {
+            let (owners, skipped) = owners(&config.name, &set, layout, overrides);
+            config.owners = owners;
+            complaints.extend(skipped);
+        }
         config.complaints = complaints;
         config.source = set;
         Ok(config)
@@ -128,6 +138,9 @@ impl ServerConfig {
     /// only a restart puts in force.
     pub(crate) fn adopt(&mut self, new: Self) -> Vec<&'static str> {
         self.connect_to = new.connect_to;
+        if self.trust == new.trust {
+            self.owners = new.owners;
+        }
         self.numbers.pmtu = new.numbers.pmtu;
         self.listen.interface = new.listen.interface;
         self.scripts_interpreter = new.scripts_interpreter;
@@ -137,7 +150,6 @@ impl ServerConfig {
     }
 
     fn typed(name: NodeName, layout: &Layout, r: &mut Reader<'_>) -> Result<Self, ServerError> {
-        refusals::check(r)?;
         let policy = policy(r)?;
         let text = |r: &Reader<'_>, key| r.text(key).map(|entry| entry.value.clone());
         Ok(Self {
@@ -148,6 +160,8 @@ impl ServerConfig {
             subnets: subnets(r)?,
             packet: packet_spec(r)?,
             options: options(r),
+            trust: trust(r),
+            owners: Vec::new(),
             private_key: rsa_keys::own(r, layout)?,
             listen: Listen::read(r)?,
             proxy: Proxy::read(r)?,

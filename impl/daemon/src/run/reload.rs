@@ -57,6 +57,7 @@ impl Daemon {
         let config = &self.setup.config;
         let connect_to = config.connect_to.clone();
         let pmtu = config.numbers.pmtu;
+        let owners = config.trust.is_strict().then(|| config.owners.clone());
         let interpreter = config.scripts_interpreter.clone();
         self.dialling.setup.interface = config.listen.interface.clone();
         // Whatever was doubtful may have been corrected.
@@ -67,6 +68,9 @@ impl Daemon {
         let drop = self.changed_hosts();
         info!("The configuration was read again");
         self.feed(Input::Order(Order::BoundPmtu(pmtu)));
+        if let Some(owners) = owners {
+            self.feed(Input::Order(Order::SetOwners(owners)));
+        }
         self.feed(Input::Order(Order::Reload { connect_to, drop }));
     }
 

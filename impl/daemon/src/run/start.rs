@@ -178,6 +178,8 @@ fn settings(
         pmtu: numbers.pmtu,
         bypass_security,
         sockets: addresses.iter().map(SocketFamily::of).collect(),
+        trust: config.trust,
+        owners: config.owners.clone(),
     }
 }
 

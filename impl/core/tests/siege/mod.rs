@@ -1,0 +1,186 @@
+//! A node and a neighbour who says what a test wants her to.
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use v6router_core::addr::Port;
+use v6router_core::crypto::algorithm::PacketSpec;
+use v6router_core::dataplane::{Mode, Policy};
+use v6router_core::meta::Event;
+use v6router_core::node::{
+    Backlog, ConnId, HostConfig, Input, Node, Output, Script, Settings, SocketFamily, Trust,
+};
+use v6router_core::options::Options;
+
+use crate::ends::{End, identity, key, name};
+
+pub(crate) const CONN: ConnId = ConnId(1);
+pub(crate) const PING_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A node with one neighbour, mallory, who says what a test wants her to.
+pub(crate) struct Siege {
+    pub(crate) node: Node,
+    pub(crate) mallory: End,
+    pub(crate) backlog: Arc<Backlog>,
+    pub(crate) now: Instant,
+    pub(crate) rng: StdRng,
+    /// What the node wanted, except to write to mallory.
+    pub(crate) outputs: Vec<Output>,
+}
+
+impl Siege {
+    pub(crate) fn new(options: Options) -> Self {
+        Self::with(options, |_| {})
+    }
+
+    /// The same with changes to the settings of the node.
+    pub(crate) fn with(options: Options, change: impl FnOnce(&mut Settings)) -> Self {
+        let (ours, theirs) = (key(1024, 0), key(1024, 1));
+        let mallory = End::initiator(identity("mallory", theirs.clone()), "alice", ours.clone());
+        let mut settings = Settings {
+            name: name("alice"),
+            private_key: ours,
+            policy: Policy {
+                mode: Mode::Switch,
+                ..Policy::default()
+            },
+            port: Port::Number(655),
+            subnets: Vec::new(),
+            connect_to: Vec::new(),
+            packet: PacketSpec::default(),
+            options,
+            ping_interval: Duration::from_secs(60),
+            ping_timeout: PING_TIMEOUT,
+            key_expire: Duration::from_secs(3600),
+            mac_expire: Duration::from_secs(600),
+            min_timeout: Duration::ZERO,
+            max_timeout: Duration::from_secs(900),
+            replay_window: 16,
+            max_output_buffer: 15_180,
+            pmtu: None,
+            bypass_security: false,
+            sockets: vec![SocketFamily::V4],
+            trust: Trust::Mesh,
+            owners: Vec::new(),
+        };
+        change(&mut settings);
+        let mut rng = StdRng::seed_from_u64(5);
+        let now = mallory.started;
+        let mut siege = Self {
+            node: Node::new(settings, now, &mut rng),
+            mallory,
+            backlog: Arc::default(),
+            now,
+            rng,
+            outputs: Vec::new(),
+        };
+        let peer = SocketAddr::from(([192, 0, 2, 66], 40_000));
+        let backlog = Arc::clone(&siege.backlog);
+        siege.tell(Input::Accepted {
+            conn: CONN,
+            peer,
+            backlog,
+        });
+        siege.listen();
+        siege.say(&["12 1 mallory alice 192.0.2.1 655 c 1"]);
+        assert!(siege.mallory.is_active());
+        siege.outputs.clear();
+        siege
+    }
+
+    pub(crate) fn tell(&mut self, input: Input<'_>) {
+        self.node.handle(input, self.now, &mut self.rng);
+        while let Some(output) = self.node.poll_output() {
+            match output {
+                Output::Send { bytes, .. } => self.mallory.take(&bytes),
+                Output::LoadHost { conn, .. } => {
+                    let host = HostConfig {
+                        public_key: key(1024, 1).public().clone(),
+                        indirect: None,
+                        tcp_only: None,
+                        clamp_mss: None,
+                        weight: None,
+                        pmtu: None,
+                    };
+                    let host = Some(Box::new(host));
+                    self.node
+                        .handle(Input::HostLoaded { conn, host }, self.now, &mut self.rng);
+                }
+                other => self.outputs.push(other),
+            }
+        }
+    }
+
+    /// Lets the node hear what mallory has to say.
+    pub(crate) fn listen(&mut self) {
+        loop {
+            let bytes = self.mallory.output();
+            if bytes.is_empty() {
+                return;
+            }
+            for bytes in bytes.chunks(16_384) {
+                self.tell(Input::Meta { conn: CONN, bytes });
+            }
+        }
+    }
+
+    pub(crate) fn say<T: AsRef<str>>(&mut self, lines: &[T]) {
+        for line in lines {
+            self.mallory.conn.send_line(line.as_ref().as_bytes());
+        }
+        self.listen();
+    }
+
+    /// Takes what mallory was told of since the last look, without the nonces.
+    pub(crate) fn heard(&mut self) -> Vec<String> {
+        let told = self.mallory.events.drain(..);
+        told.filter_map(|event| match event {
+            Event::Request { line, .. } => Some(without_nonce(&String::from_utf8_lossy(&line))),
+            _ => None,
+        })
+        .collect()
+    }
+
+    pub(crate) fn closed(&self) -> bool {
+        let close = |output: &Output| matches!(output, Output::Close { .. });
+        self.outputs.iter().any(close)
+    }
+
+    pub(crate) fn came_up(&self) -> Vec<String> {
+        let up = |output: &Output| match output {
+            Output::Script(Script::Host { up: true, node, .. }) => Some(node.to_string()),
+            _ => None,
+        };
+        self.outputs.iter().filter_map(up).collect()
+    }
+
+    pub(crate) fn datagrams(&self) -> usize {
+        let datagram = |output: &&Output| matches!(output, Output::Datagram(_));
+        self.outputs.iter().filter(datagram).count()
+    }
+
+    pub(crate) fn subnets_known(&self) -> usize {
+        let lines = self.node.dump_mesh();
+        lines.iter().filter(|line| line.contains(" owner ")).count()
+    }
+}
+
+fn without_nonce(line: &str) -> String {
+    let mut words: Vec<_> = line.split(' ').collect();
+    if matches!(words.first(), Some(&("10" | "11" | "12" | "13" | "14"))) {
+        words.remove(1);
+    }
+    words.join(" ")
+}
+
+/// Both directions of an edge to mallory.
+pub(crate) fn edges(node: &str, address: &str) -> [String; 2] {
+    [
+        format!("12 1 mallory {node} {address} 655 c 1"),
+        format!("12 1 {node} mallory 192.0.2.66 655 c 1"),
+    ]
+}
