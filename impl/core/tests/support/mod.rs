@@ -6,21 +6,22 @@
 )]
 
 mod faults;
+mod keys;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use keys::{host, key};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use v6router_core::addr::Port;
 use v6router_core::crypto::algorithm::PacketSpec;
-use v6router_core::crypto::rsa::{PrivateKey, PublicKey};
 use v6router_core::dataplane::{Egress, Forwarding, Inbound, Mode, Outbound, Policy, UdpPath};
 use v6router_core::name::NodeName;
 use v6router_core::node::{
-    Backlog, ConnId, HostConfig, Input, Node, Order, Output, Script, Settings, SocketFamily, Trust,
+    Backlog, ConnId, Input, Node, Order, Output, Script, Settings, SocketFamily, Trust,
 };
 use v6router_core::options::Options;
 
@@ -474,36 +475,6 @@ impl Mesh {
     pub(crate) fn below(&mut self, limit: usize) -> usize {
         self.rng.random_range(0..limit)
     }
-}
-
-fn host(index: usize) -> HostConfig {
-    HostConfig {
-        public_key: public_key(index),
-        indirect: None,
-        tcp_only: None,
-        clamp_mss: None,
-        weight: None,
-        pmtu: None,
-    }
-}
-
-/// Keys are made once: few and small ones, since they protect nothing.
-fn pem(index: usize) -> &'static str {
-    static KEYS: [OnceLock<String>; 16] = [const { OnceLock::new() }; 16];
-    let index = index % KEYS.len();
-    KEYS[index].get_or_init(|| {
-        let mut rng = StdRng::seed_from_u64(u64::try_from(index).unwrap());
-        let key = PrivateKey::generate(&mut rng, 1024).unwrap();
-        key.to_pem().unwrap().to_string()
-    })
-}
-
-fn key(index: usize) -> PrivateKey {
-    PrivateKey::from_pem(pem(index)).unwrap()
-}
-
-fn public_key(index: usize) -> PublicKey {
-    key(index).public().clone()
 }
 
 /// An Ethernet frame between two stations, told apart by their number.
