@@ -13,7 +13,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use v6lab::fabric::Node;
-use v6router_core::crypto::algorithm::StreamCipher;
+use v6router_core::crypto::algorithm::{PacketCipher, StreamCipher};
 use v6router_core::crypto::rsa::{PrivateKey, PublicKey};
 use v6router_core::crypto::stream::MetaCipher;
 use v6router_core::wire::request::Request;
@@ -125,7 +125,8 @@ impl Stranger {
         block[0] &= 0x7f;
         let secret = HEXUPPER.encode(&self.subject.encrypt_block(&block)?);
         self.say(format!("1 {numbers} {secret}\n").as_bytes()).await;
-        self.encrypt = Some(MetaCipher::encryptor(StreamCipher::Aes256Cfb, &block)?);
+        let usual = StreamCipher::matching(PacketCipher::default());
+        self.encrypt = Some(MetaCipher::encryptor(usual, &block)?);
         Ok(())
     }
 
@@ -133,7 +134,9 @@ impl Stranger {
     pub(crate) async fn say(&mut self, bytes: &[u8]) {
         let mut bytes = bytes.to_vec();
         if let Some(cipher) = &mut self.encrypt {
-            cipher.apply(&mut bytes);
+            cipher
+                .apply(&mut bytes)
+                .expect("too little is said to use up a key");
         }
         if self.stream.write_all(&bytes).await.is_err() {
             self.closed = true;
@@ -186,7 +189,9 @@ impl Stranger {
                 Ok(len) => {
                     let mut bytes = buffer[..len].to_vec();
                     if let Some(cipher) = &mut self.decrypt {
-                        cipher.apply(&mut bytes);
+                        cipher
+                            .apply(&mut bytes)
+                            .expect("too little is heard to use up a key");
                     }
                     self.input.extend(bytes);
                     if let Err(error) = self.sort() {
@@ -221,7 +226,7 @@ impl Stranger {
                     let block = self.key.decrypt_block(&told.key, &mut self.rng)?;
                     let cipher = StreamCipher::from_number(told.cipher).context("no cipher")?;
                     let mut cipher = MetaCipher::decryptor(cipher, &block)?;
-                    cipher.apply(&mut self.input);
+                    cipher.apply(&mut self.input)?;
                     self.decrypt = Some(cipher);
                 }
                 Ok(Request::Challenge(challenge)) => self.challenge = challenge,
