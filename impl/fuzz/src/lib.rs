@@ -19,9 +19,9 @@ use v6router_core::addr::Port;
 use v6router_core::crypto::algorithm::PacketSpec;
 use v6router_core::crypto::packet::{PacketKey, Sealer};
 use v6router_core::crypto::rsa::{PrivateKey, PublicKey};
-use v6router_core::dataplane::{Egress, Forwarding, Inbound, Mode, Outbound, UdpPath};
-use v6router_core::forward::mss;
+use v6router_core::dataplane::{Egress, Forwarding, Inbound, Mode, Outbound, Policy, UdpPath};
 use v6router_core::forward::too_big::{self, Verdict};
+use v6router_core::forward::{mss, ttl};
 use v6router_core::meta::{Connection, Event, Identity, PeerTerms};
 use v6router_core::name::NodeName;
 use v6router_core::node::{
@@ -96,7 +96,7 @@ pub fn handshake(data: &[u8]) {
 
 /// A whole node hears what an authenticated neighbour says, then an hour passes.
 pub fn stream(data: &[u8]) {
-    let mut alice = Alice::new();
+    let mut alice = Alice::new(Mode::Switch);
     alice.hear(data);
     for pause in [5, 60, 3600] {
         alice.now += Duration::from_secs(pause);
@@ -104,15 +104,24 @@ pub fn stream(data: &[u8]) {
     }
 }
 
-/// A packet: as it comes from the network, sealed by a key of ours, or from the device.
+/// A packet: as it comes from the network, sealed by a key of ours, or from the device; each in
+/// switch mode, then in router mode.
 pub fn packet(data: &[u8]) {
-    static PICTURE: OnceLock<(Arc<Forwarding>, Sealer)> = OnceLock::new();
-    let (picture, sealer) = PICTURE.get_or_init(|| {
-        let mut alice = Alice::new();
-        alice.hear(MESH.as_bytes());
-        let sealer = alice.sealer.take().expect("alice made a key for mallory");
-        (alice.node.forwarding(), sealer)
+    static PICTURES: OnceLock<[(Arc<Forwarding>, Sealer); 2]> = OnceLock::new();
+    let pictures = PICTURES.get_or_init(|| {
+        [Mode::Switch, Mode::Router].map(|mode| {
+            let mut alice = Alice::new(mode);
+            alice.hear(MESH.as_bytes());
+            let sealer = alice.sealer.take().expect("alice made a key for mallory");
+            (alice.node.forwarding(), sealer)
+        })
     });
+    for (picture, sealer) in pictures {
+        pass(data, picture, sealer);
+    }
+}
+
+fn pass(data: &[u8], picture: &Forwarding, sealer: &Sealer) {
     let Some((how, bytes)) = data.split_first() else {
         return;
     };
@@ -135,11 +144,11 @@ pub fn packet(data: &[u8]) {
     }
 }
 
-/// A frame that has to be judged, cut, answered or clamped.
+/// A frame that has to be judged, cut, answered, clamped or aged.
 pub fn frame(data: &[u8]) {
     for mtu in [0, 64, 590, 1294, 1518, u16::MAX] {
         match too_big::judge(data, mtu) {
-            Verdict::Answer(sender) => assert!(sender.answer().len() <= 600),
+            Verdict::Refuse(refusal) => assert!(refusal.answer(None).len() <= 600),
             Verdict::Fragment(pieces) => {
                 let pieces: Vec<_> = pieces.collect();
                 assert!(pieces.len() < 200);
@@ -148,6 +157,7 @@ pub fn frame(data: &[u8]) {
         }
         let mut frame = data.to_vec();
         mss::clamp(&mut frame, mtu);
+        let _ = ttl::decrement(&mut frame);
         assert_eq!(frame.len(), data.len());
     }
 }
@@ -179,9 +189,11 @@ const MALLORY: ([u8; 4], u16) = ([192, 0, 2, 66], 655);
 /// How mallory introduces herself where nothing is proven or encrypted.
 const HELLO: &str = "0 mallory 17\n4 655 0 c\n";
 
-/// A mesh of which mallory tells; she has a station, and asks for a key.
+/// A mesh of which mallory tells; she has a station and networks, and asks for a key.
 const MESH: &str = "12 1 mallory alice 192.0.2.1 655 c 1\n\
     10 2 mallory 2:0:0:0:0:1#10\n\
+    10 3 mallory 10.0.0.0/8#10\n\
+    10 4 mallory 2001:db8:0:0:0:0:0:0/32#10\n\
     15 mallory alice\n";
 
 /// A node with one neighbour, mallory.
@@ -194,18 +206,19 @@ struct Alice {
 }
 
 impl Alice {
-    fn new() -> Self {
+    fn new(mode: Mode) -> Self {
         let settings = Settings {
             name: name("alice"),
             private_key: key().clone(),
-            mode: Mode::Switch,
+            policy: Policy {
+                mode,
+                ..Policy::default()
+            },
             port: Port::Number(655),
             subnets: Vec::new(),
             connect_to: Vec::new(),
             packet: PacketSpec::default(),
             options: Options(0xc),
-            relays: true,
-            broadcast: true,
             ping_interval: Duration::from_secs(60),
             ping_timeout: Duration::from_secs(5),
             key_expire: Duration::from_secs(3600),
@@ -268,7 +281,7 @@ impl Alice {
     fn told(&mut self, bytes: &[u8]) {
         for line in bytes.split(|byte| *byte == b'\n') {
             if let Ok(Request::AnsKey(answer)) = Request::parse(line)
-                && let Ok(key) = PacketKey::from_ans_key(&answer)
+                && let Ok(key) = PacketKey::from_ans_key(&answer, PacketSpec::default())
             {
                 self.sealer = Some(Sealer::new(&key));
             }
