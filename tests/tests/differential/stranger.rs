@@ -226,7 +226,9 @@ impl Stranger {
                     let block = self.key.decrypt_block(&told.key, &mut self.rng)?;
                     let cipher = StreamCipher::from_number(told.cipher).context("no cipher")?;
                     let mut cipher = MetaCipher::decryptor(cipher, &block)?;
-                    cipher.apply(&mut self.input)?;
+                    cipher
+                        .apply(&mut self.input)
+                        .expect("too little is heard to use up a key");
                     self.decrypt = Some(cipher);
                 }
                 Ok(Request::Challenge(challenge)) => self.challenge = challenge,
