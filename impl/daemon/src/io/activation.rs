@@ -7,7 +7,6 @@ use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use socket2::{Socket, Type};
-use tracing::error;
 
 /// What the protocol tells us, and nobody whom we start.
 pub(crate) const VARIABLES: [&str; 3] = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"];
@@ -21,7 +20,10 @@ pub(crate) fn is_meant() -> bool {
     number("LISTEN_PID") == Some(std::process::id().into())
 }
 
-/// The inherited sockets that listen for TCP connections; call it once.
+/// The inherited sockets that listen for TCP connections. Call it once and before anything else
+/// is opened: a promise of descriptors that nobody keeps must not make us take one of our own.
+///
+/// Nothing is logged yet; what is wrong is said on the terminal.
 pub(crate) fn listeners() -> Vec<TcpListener> {
     let meant = env::var_os("LISTEN_PID").is_none() || is_meant();
     let count = number("LISTEN_FDS").filter(|_| meant).unwrap_or(0);
@@ -40,7 +42,7 @@ fn take(fd: RawFd) -> Option<TcpListener> {
     let fd = unsafe {
         // Without it, an `OwnedFd` of a descriptor that is not open would be a lie.
         if nix::libc::fcntl(fd, nix::libc::F_GETFD) == -1 {
-            error!("LISTEN_FDS promises descriptor {fd}, which is not open");
+            eprintln!("LISTEN_FDS promises descriptor {fd}, which is not open");
             return None;
         }
         OwnedFd::from_raw_fd(fd)
@@ -52,7 +54,7 @@ fn take(fd: RawFd) -> Option<TcpListener> {
         && socket.r#type().is_ok_and(|kind| kind == Type::STREAM)
         && socket.local_addr().is_ok_and(|a| a.as_socket().is_some());
     if !fits {
-        error!("An inherited descriptor does not listen for TCP connections; it is not used");
+        eprintln!("An inherited descriptor does not listen for TCP connections; it is not used");
         return None;
     }
     socket.set_nonblocking(true).ok()?;

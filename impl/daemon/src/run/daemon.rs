@@ -1,7 +1,7 @@
 //! The control loop: await one thing, feed it to the core, do what the core wants.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -34,11 +34,13 @@ const SCRIPTS_GRACE: Duration = Duration::from_secs(60);
 /// Reports of the packet threads taken at once.
 const REPORTS_AT_ONCE: usize = 256;
 
-/// What does not change while the daemon runs.
+/// What the daemon was started with.
 #[derive(Debug)]
 pub(super) struct Setup {
     pub(super) invocation: Invocation,
     pub(super) config: ServerConfig,
+    /// Sockets that whoever started us has opened, until they are used.
+    pub(super) inherited: Vec<TcpListener>,
 }
 
 /// The daemon at work.

@@ -11,6 +11,7 @@ mod reload;
 mod start;
 mod streams;
 
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -35,6 +36,10 @@ use daemon::{Daemon, Setup};
 pub(crate) fn run(mut invocation: Invocation) -> ExitCode {
     // Sockets that are meant for this process would be lost with it.
     invocation.detach &= !activation::is_meant();
+    let inherited = match invocation.detach {
+        true => Vec::new(),
+        false => activation::listeners(),
+    };
     let layout = &invocation.layout;
     let log = match Log::start(layout.ident(), invocation.debug, layout.logfile()) {
         Ok(log) => log,
@@ -74,7 +79,7 @@ pub(crate) fn run(mut invocation: Invocation) -> ExitCode {
         env!("CARGO_PKG_VERSION"),
         invocation.debug
     );
-    let outcome = serve(invocation, log, set);
+    let outcome = serve(invocation, inherited, log, set);
     if let Err(error) = &outcome {
         error!("{error:#}");
     }
@@ -101,7 +106,12 @@ fn settle(invocation: &Invocation, log: &Log, pidfile: &PidFile) -> anyhow::Resu
     Ok(())
 }
 
-fn serve(invocation: Invocation, log: Log, set: ConfigSet) -> anyhow::Result<()> {
+fn serve(
+    invocation: Invocation,
+    inherited: Vec<TcpListener>,
+    log: Log,
+    set: ConfigSet,
+) -> anyhow::Result<()> {
     let Invocation {
         layout, overrides, ..
     } = &invocation;
@@ -122,7 +132,12 @@ fn serve(invocation: Invocation, log: Log, set: ConfigSet) -> anyhow::Result<()>
         .thread_stack_size(512 << 10)
         .build()
         .context("Couldn't start the event loop")?;
-    let outcome = runtime.block_on(live(invocation, log, config, private_key));
+    let setup = Setup {
+        invocation,
+        config,
+        inherited,
+    };
+    let outcome = runtime.block_on(live(setup, log, private_key));
     // A name that is still being looked up must not delay the end.
     runtime.shutdown_background();
     outcome
@@ -154,12 +169,10 @@ fn is_same(one: &PublicKey, other: &PublicKey) -> bool {
 }
 
 /// The life of the daemon within its event loop.
-async fn live(
-    invocation: Invocation,
-    log: Log,
-    config: ServerConfig,
-    private_key: PrivateKey,
-) -> anyhow::Result<()> {
+async fn live(setup: Setup, log: Log, private_key: PrivateKey) -> anyhow::Result<()> {
+    let Setup {
+        invocation, config, ..
+    } = &setup;
     let mut signals = Signals::take(invocation.detach).context("Couldn't take over signals")?;
     let mac = device_mac(invocation.layout.netname(), &config.name);
     let device = Arc::new(Device::open(&config.device, mac)?);
@@ -179,7 +192,6 @@ async fn live(
     };
     let outcome = tokio::select! {
         () = scripts.tinc_up() => {
-            let setup = Setup { invocation, config };
             work(setup, log, private_key, &device, &mut scripts, &mut signals).await
         }
         name = signals.stop() => {

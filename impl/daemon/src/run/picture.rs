@@ -23,7 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) struct Pictures {
     changed: bool,
     drawn: Option<Instant>,
-    last: String,
+    /// What was written last, and where to.
+    last: (String, String),
     task: Option<JoinHandle<()>>,
 }
 
@@ -42,15 +43,16 @@ impl Pictures {
     /// Writes `text` to `target`, a path or `|COMMAND`, unless it is what was written last.
     pub(super) fn draw(&mut self, target: &str, text: String, now: Instant) {
         self.changed = false;
-        if text == self.last {
+        let drawing = (target.to_owned(), text);
+        if drawing == self.last {
             return;
         }
         self.drawn = Some(now);
-        self.last.clone_from(&text);
+        self.last.clone_from(&drawing);
         if let Some(running) = self.task.take() {
             running.abort();
         }
-        let target = target.to_owned();
+        let (target, text) = drawing;
         self.task = Some(tokio::spawn(async move {
             let written = match target.strip_prefix('|') {
                 Some(command) => pipe(command, &text).await,

@@ -20,7 +20,6 @@ use super::daemon::{Announcing, Channels, Daemon, Setup};
 use super::picture::Pictures;
 use super::streams::Dialling;
 use crate::config::{ServerConfig, describe};
-use crate::io::activation;
 use crate::io::admission::{Admission, Tarpit};
 use crate::io::datapath::Datapath;
 use crate::io::device::Device;
@@ -42,21 +41,18 @@ const NAME_LOOKUPS: usize = 8;
 impl Daemon {
     /// Opens the sockets, starts the threads and the node, and waits for our own `subnet-up`.
     pub(super) async fn start(
-        setup: Setup,
+        mut setup: Setup,
         log: Log,
         private_key: PrivateKey,
         device: &Arc<Device>,
         scripts: Scripts,
     ) -> anyhow::Result<Self> {
+        let inherited = std::mem::take(&mut setup.inherited);
         let config = &setup.config;
         let udp = UdpSetup {
             dont_fragment: config.options.contains(Options::PMTU_DISCOVERY),
             receive_buffer: config.numbers.udp_receive_buffer,
             send_buffer: config.numbers.udp_send_buffer,
-        };
-        let inherited = match setup.invocation.detach {
-            true => Vec::new(),
-            false => activation::listeners(),
         };
         let pairs = listen::open(&config.listen, udp, inherited).await?;
         let addresses: Vec<SocketAddr> = pairs.iter().map(|pair| pair.address).collect();
