@@ -125,6 +125,7 @@ fn a_configuration_that_tincd_refuses_is_refused() {
             "ProcessPriority = best",
             "PrivateKeyFile = /no/such/file",
             "BindToAddress = 192.0.2.77",
+            "BindToInterface = nowhere0",
         ] {
             assert_same(bad, 1, |kind, site| {
                 // The first line counts.

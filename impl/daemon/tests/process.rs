@@ -1,36 +1,14 @@
-//! The daemon as a process: detached, signalled, reloaded, supervised, moved between networks.
+//! The daemon as a process: detached, signalled, reloaded, supervised.
 
 mod support;
 
 use std::fs;
-use std::net::TcpListener;
-use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::Command;
 
-use support::{BOTH, Kind, PATIENCE, Site, TempDir, alone, wait_for};
-
-const ONE: (&str, &str) = ("node_one", "Port = 655\nAddress = 127.0.0.1");
-const TWO: (&str, &str) = ("node_two", "Port = 1655\nAddress = 127.0.0.1");
+use support::{BOTH, Kind, ONE, PATIENCE, Site, TWO, TempDir, alone, pair, wait_for};
 
 /// Two nodes; the second connects to the first.
-fn pair(root: &TempDir, conf: &str) -> (Site, Site) {
-    let one = Site::new(root.path(), "node_one", conf, &[ONE, TWO]);
-    let two = Site::new(
-        root.path(),
-        "node_two",
-        "ConnectTo = node_one\n",
-        &[ONE, TWO],
-    );
-    (one, two)
-}
-
-fn ip(words: &str) {
-    let status = Command::new("ip").args(words.split(' ')).status().unwrap();
-    assert!(status.success(), "ip {words}");
-}
-
 #[test]
 fn a_detached_daemon_logs_to_its_file_and_follows_it_through_rotation() {
     alone(
@@ -357,100 +335,5 @@ fn a_service_manager_hears_how_we_are() {
         site.kill(Kind::Ours, "TERM");
         assert_eq!(after_beats(), "STOPPING=1\n");
         assert_eq!(daemon.ended().code(), Some(0));
-    });
-}
-
-#[test]
-fn an_inherited_socket_is_listened_on() {
-    alone("an_inherited_socket_is_listened_on", || {
-        for kind in BOTH {
-            let dir = TempDir::new();
-            let (one, two) = pair(&dir, "");
-            let socket = TcpListener::bind("127.0.0.1:655").unwrap();
-            // The shell moves it to where the protocol wants it and becomes the daemon.
-            let inner = one.command(kind);
-            let mut command = Command::new("sh");
-            command
-                .args([
-                    "-c",
-                    "export LISTEN_PID=$$ LISTEN_FDS=1; exec \"$0\" \"$@\" 3<&0 0</dev/null",
-                ])
-                .arg(inner.get_program())
-                .args(inner.get_args())
-                .args(["-D", "-d3"])
-                .stdin(Stdio::from(OwnedFd::from(socket)));
-            let _one = one.spawn(command);
-            one.wait_for_log("Ready");
-            assert!(!one.log().contains("Can't bind"), "{}", one.log());
-            let _two = two.start(Kind::Tincd, &[]);
-            two.wait_for_log("activated");
-        }
-    });
-}
-
-#[test]
-fn another_network_is_noticed_at_once() {
-    alone("another_network_is_noticed_at_once", || {
-        let dir = TempDir::new();
-        let far = ("node_one", "Port = 655\nAddress = 10.9.9.9");
-        let one = Site::new(dir.path(), "node_one", "", &[far, TWO]);
-        // Left to its own, it would try again after five minutes.
-        let conf = "ConnectTo = node_one\nMinTimeout = 300\n";
-        let two = Site::new(dir.path(), "node_two", conf, &[far, TWO]);
-        let _one = one.start(Kind::Tincd, &[]);
-        one.wait_for_log("Ready");
-        let _two = two.start(Kind::Ours, &[]);
-        two.wait_for_log("next attempt to connect to node_one in 300s");
-        ip("address add 10.9.9.9/32 dev lo");
-        two.wait_for_log("The network has changed");
-        two.wait_for_log("activated");
-        // Our own device is no news.
-        let news = two.log().matches("The network has changed").count();
-        let device = two.log();
-        let device = device
-            .split("interface ")
-            .nth(1)
-            .unwrap()
-            .split_whitespace()
-            .next()
-            .unwrap();
-        ip(&format!("link set {device} up"));
-        ip(&format!("address add 10.8.8.8/24 dev {device}"));
-        two.kill(Kind::Ours, "USR1");
-        two.wait_for_log("End of connections.");
-        let known = |log: String| log.matches("The network has changed").count();
-        assert!(known(two.log()) <= news + 1, "{}", two.log());
-    });
-}
-
-#[test]
-fn a_dead_first_address_does_not_cost_a_time_out() {
-    alone("a_dead_first_address_does_not_cost_a_time_out", || {
-        let dir = TempDir::new();
-        // A link on which nobody answers.
-        ip("link add dead type veth peer name end");
-        ip("link set dead up");
-        ip("address add 10.7.7.1/24 dev dead");
-        let address =
-            "Port = 655\nAddress = 10.7.7.7\nAddress = no-such-name.invalid\nAddress = 127.0.0.1";
-        let slow = ("node_one", address);
-        let one = Site::new(dir.path(), "node_one", "", &[slow, TWO]);
-        let two = Site::new(
-            dir.path(),
-            "node_two",
-            "ConnectTo = node_one\nPingTimeout = 30\n",
-            &[slow, TWO],
-        );
-        let _one = one.start(Kind::Tincd, &[]);
-        one.wait_for_log("Ready");
-        let _two = two.start(Kind::Ours, &[]);
-        let began = std::time::Instant::now();
-        two.wait_for_log("activated");
-        assert!(
-            began.elapsed() < Duration::from_secs(20),
-            "{:?}",
-            began.elapsed()
-        );
-        assert!(two.log().contains("10.7.7.7"), "{}", two.log());
     });
 }

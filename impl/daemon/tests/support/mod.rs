@@ -242,3 +242,18 @@ impl Drop for Daemon {
         let _ = self.0.wait();
     }
 }
+
+/// Hosts of the two nodes that most tests have.
+pub(crate) const ONE: (&str, &str) = ("node_one", "Port = 655\nAddress = 127.0.0.1");
+pub(crate) const TWO: (&str, &str) = ("node_two", "Port = 1655\nAddress = 127.0.0.1");
+
+pub(crate) fn pair(root: &TempDir, conf: &str) -> (Site, Site) {
+    let one = Site::new(root.path(), "node_one", conf, &[ONE, TWO]);
+    let two = Site::new(
+        root.path(),
+        "node_two",
+        "ConnectTo = node_one\n",
+        &[ONE, TWO],
+    );
+    (one, two)
+}
