@@ -25,7 +25,7 @@ use v6router_core::forward::{mss, ttl};
 use v6router_core::meta::{Connection, Event, Identity, PeerTerms};
 use v6router_core::name::NodeName;
 use v6router_core::node::{
-    Backlog, ConnId, HostConfig, Input, Node, Output, Settings, SocketFamily,
+    Backlog, ConnId, HostConfig, Input, Node, Output, Settings, SocketFamily, Trust,
 };
 use v6router_core::options::Options;
 use v6router_core::subnet::Subnet;
@@ -230,6 +230,8 @@ impl Alice {
             pmtu: None,
             bypass_security: true,
             sockets: vec![SocketFamily::V4],
+            trust: Trust::Mesh,
+            owners: Vec::new(),
         };
         let (now, mut rng) = (Instant::now(), StdRng::seed_from_u64(1));
         let mut alice = Self {
