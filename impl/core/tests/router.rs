@@ -14,6 +14,7 @@ use routing::{Net, both, packet, sized};
 use v6router_core::dataplane::{
     Broadcast, Egress, Forwarder, Mode, Origin, Owners, Policy, Transit,
 };
+use v6router_core::options::Options;
 use v6router_core::subnet::{IpTable, Mac};
 
 #[test]
@@ -260,6 +261,50 @@ fn other_protocols_and_tagged_frames_go_nowhere() {
         for origin in [Origin::Device, Origin::Udp(net.a)] {
             assert!(net.forward(&mut frame, origin).is_nothing());
         }
+    }
+}
+
+/// A SYN that offers an MSS of 1460, from one numbered subnet to another.
+fn syn(from: u8, to: u8) -> [Vec<u8>; 2] {
+    both(from, to, 100, 64).map(|mut frame| {
+        let (protocol, tcp) = if frame[12] == 8 { (23, 34) } else { (20, 54) };
+        frame[protocol] = 6;
+        frame[tcp + 12] = 6 << 4;
+        frame[tcp + 13] = 2;
+        frame[tcp + 20..tcp + 24].copy_from_slice(&[2, 4, 0x05, 0xb4]);
+        frame
+    })
+}
+
+#[test]
+fn what_tcp_offers_is_clamped_to_both_halves_of_the_way() {
+    let mut net = Net::new(Policy::default());
+    net.forwarding.options = Options::CLAMP_MSS;
+    for (peer, mtu) in [(net.a, 1451), (net.b, 1300)] {
+        let mut path = net.forwarding.peer(peer).unwrap().clone();
+        path.mtu = mtu;
+        path.options = path.options.with(Options::CLAMP_MSS);
+        net.forwarding.peers.insert(peer, Arc::new(path));
+    }
+    let mss = |frame: &[u8]| {
+        let tcp = if frame[12] == 8 { 34 } else { 54 };
+        let room = u16::try_from(tcp + 20).unwrap();
+        room + u16::from_be_bytes([frame[tcp + 22], frame[tcp + 23]])
+    };
+    for (from, to, origin, mtu) in [
+        (0, 1, Origin::Device, 1451),
+        (0, 2, Origin::Device, 1300),
+        (1, 2, Origin::Udp(net.a), 1300),
+        (2, 1, Origin::Udp(net.b), 1300),
+    ] {
+        for mut frame in syn(from, to) {
+            let outcome = net.forward(&mut frame, origin);
+            assert_eq!(mss(&outcome.sent[0].1), mtu, "{from} to {to}");
+        }
+    }
+    for mut frame in syn(2, 0) {
+        assert!(net.forward(&mut frame, Origin::Udp(net.b)).for_device);
+        assert_eq!(mss(&frame), 1300);
     }
 }
 
