@@ -4,6 +4,8 @@ mod cuts;
 mod ends;
 mod siege;
 
+use std::time::Duration;
+
 use siege::{PING_TIMEOUT, Siege, edges};
 use v6router_core::node::{Input, Output, Script};
 use v6router_core::options::Options;
@@ -77,6 +79,7 @@ fn what_a_neighbour_can_make_us_remember_is_bounded() {
             .collect();
         siege.say(&lines);
         assert!(siege.subnets_known() <= 4096 * (owner + 1));
+        siege.now += Duration::from_secs(10);
     }
     assert_eq!(siege.subnets_known(), 65_536);
     assert!(!siege.closed());
@@ -94,4 +97,87 @@ fn keys_given_up_again_and_again_cost_no_picture_each() {
     siege.say(&lines);
     let picture = |output: &&Output| matches!(output, Output::Publish(_));
     assert!(siege.outputs.iter().filter(picture).count() <= 1);
+}
+
+#[test]
+fn the_edges_of_one_node_leave_room_for_those_of_others() {
+    let mut siege = Siege::new(Options(0xc));
+    let lines: Vec<_> = (0..6_000)
+        .map(|n| format!("12 1 eve n{n} 192.0.2.1 655 c 1"))
+        .collect();
+    siege.say(&lines);
+    assert_eq!(siege.edges_of("eve"), 4096);
+    siege.say(&["12 2 bob n1 192.0.2.1 655 c 1"]);
+    assert_eq!(siege.edges_of("bob"), 1);
+    assert!(!siege.closed());
+}
+
+#[test]
+fn the_whole_state_of_a_large_mesh_passes_at_once() {
+    let mut siege = Siege::new(Options(0xc));
+    let nodes: Vec<_> = (0..1_000).collect();
+    let lines = nodes.iter().flat_map(|n| {
+        let [there, back] = edges(&format!("n{n}"), "192.0.2.9");
+        let subnets = (0..8).map(move |s| format!("10 1 n{n} 10.{s}.{}.{}", n / 256, n % 256));
+        subnets.chain([there, back])
+    });
+    siege.say(&lines.collect::<Vec<_>>());
+    assert_eq!(siege.came_up().len(), nodes.len());
+    assert_eq!(siege.subnets_known(), 8_000);
+    assert!(!siege.closed());
+}
+
+#[test]
+fn a_neighbour_that_never_stops_talking_is_cut_off() {
+    let mut siege = Siege::new(Options(0xc));
+    // As much as an honest one may say each second, for long.
+    for _ in 0..20 {
+        siege.say(&["8"; 500]);
+        siege.now += Duration::from_secs(1);
+    }
+    assert!(!siege.closed());
+    for _ in 0..70 {
+        siege.say(&["8"; 1_000]);
+    }
+    assert!(siege.closed());
+}
+
+/// Two nodes of one name take each other's edges back for ever. The reference stops its whole
+/// loop for ten seconds and more.
+#[test]
+fn contradictions_without_end_hold_up_nothing() {
+    let mut siege = Siege::new(Options(0xc));
+    for round in 0..20 {
+        let lines = (0..500).flat_map(|n| {
+            let nonce = round * 500 + n;
+            [
+                format!("12 {nonce:x} alice nobody 192.0.2.1 655 c 1"),
+                format!("13 {nonce:x} alice mallory"),
+            ]
+        });
+        siege.say(&lines.collect::<Vec<_>>());
+        siege.say(&["9"]);
+        siege.now += PING_TIMEOUT;
+        siege.tell(Input::Timer);
+        // Whatever comes next is dealt with at once, and the wait for it has an end.
+        let waits = siege.node.deadline().unwrap() - siege.now;
+        assert!(waits <= PING_TIMEOUT, "{waits:?}");
+    }
+    siege.say(&edges("bob", "192.0.2.4"));
+    assert_eq!(siege.came_up(), ["bob"]);
+    assert!(!siege.closed());
+}
+
+/// A pair of edges to a node whose only address is a name ends the reference (SIGABRT).
+#[test]
+fn the_two_edges_that_end_the_reference_do_not_end_us() {
+    let mut siege = Siege::new(Options(0xc));
+    siege.say(&[
+        "12 1 mallory ghost some.host.name 655 c 5",
+        "12 1 ghost mallory 10.9.9.9 655 c 5",
+    ]);
+    assert_eq!(siege.came_up(), ["ghost"]);
+    siege.say(&edges("bob", "192.0.2.4"));
+    assert_eq!(siege.came_up(), ["ghost", "bob"]);
+    assert!(!siege.closed());
 }

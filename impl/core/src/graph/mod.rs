@@ -109,6 +109,13 @@ impl Graph {
         self.edges
     }
 
+    /// How many edges leave a node.
+    #[must_use]
+    pub fn degree(&self, from: NodeId) -> usize {
+        let vertex = self.vertices.get(from);
+        vertex.map_or(0, |vertex| vertex.edges.len())
+    }
+
     /// The edge between two nodes.
     #[must_use]
     pub fn edge(&self, from: NodeId, to: NodeId) -> Option<&Edge> {

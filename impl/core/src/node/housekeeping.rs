@@ -39,7 +39,7 @@ impl Node {
                 Verdict::Ping => self.ping(conn, now),
                 Verdict::Drop(how, why) => {
                     if let Some(link) = self.links.get(&conn) {
-                        let peer = link.meta.peer_name().map_or("a stranger", NodeName::as_str);
+                        let peer = self.speaker(conn);
                         tracing::info!(
                             "closing the connection with {peer} ({}): {why}",
                             link.address

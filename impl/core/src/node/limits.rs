@@ -6,6 +6,9 @@ pub(super) const NODES: usize = 16_384;
 /// Edges known at once, a search of which takes some milliseconds.
 pub(super) const EDGES: usize = 65_536;
 
+/// Edges that leave one node: more neighbours than a server can have connections open.
+pub(super) const EDGES_OF_ONE: usize = 4096;
+
 /// Subnets of one node: the MAC addresses of a large bridged network.
 pub(super) const SUBNETS: usize = 4096;
 

@@ -8,6 +8,7 @@ use rand_core::CryptoRng;
 
 use super::{Backlog, Closing, ConnId, HostConfig, Node, Output};
 use crate::addr::Endpoint;
+use crate::gossip::Allowance;
 use crate::graph::{Edge, NodeId};
 use crate::meta::{Ack, Connection, Event, PeerTerms};
 use crate::name::NodeName;
@@ -39,6 +40,8 @@ pub(super) struct Active {
     pub(super) node: NodeId,
     pub(super) options: Options,
     pub(super) since: Instant,
+    /// What it may still ask of us.
+    pub(super) allowance: Allowance,
     /// It carried a PONG, or lasted long enough to count as good.
     pub(super) proven: bool,
 }
@@ -209,6 +212,7 @@ impl Node {
             node,
             options,
             since: now,
+            allowance: Allowance::new(now),
             proven: false,
         });
         tracing::info!("connection with {name} ({}) activated", link.address);
@@ -265,7 +269,7 @@ impl Node {
         rng: &mut dyn CryptoRng,
     ) {
         if let Some(link) = self.links.get(&conn) {
-            let peer = link.meta.peer_name().map_or("a stranger", NodeName::as_str);
+            let peer = self.speaker(conn);
             tracing::warn!(
                 "closing the connection with {peer} ({}): {error}",
                 link.address
@@ -274,9 +278,16 @@ impl Node {
         self.close(conn, Closing::Tarpit, now, rng);
     }
 
+    /// For log lines: who is at the other end of a connection.
+    pub(super) fn speaker(&self, conn: ConnId) -> &str {
+        let link = self.links.get(&conn);
+        let name = link.and_then(|link| link.meta.peer_name());
+        name.map_or("a stranger", NodeName::as_str)
+    }
+
     pub(super) fn closed(&mut self, conn: ConnId, now: Instant, rng: &mut dyn CryptoRng) {
         if let Some(link) = self.links.get(&conn) {
-            let peer = link.meta.peer_name().map_or("a stranger", NodeName::as_str);
+            let peer = self.speaker(conn);
             tracing::info!("connection with {peer} ({}) has ended", link.address);
         }
         self.close(conn, Closing::Now, now, rng);

@@ -20,6 +20,14 @@ impl Node {
         now: Instant,
         rng: &mut dyn CryptoRng,
     ) {
+        if self.asks_of_us(&request) && !self.within_allowance(conn, now) {
+            tracing::warn!(
+                "closing the connection with {}: it floods us with requests",
+                self.speaker(conn)
+            );
+            self.close(conn, Closing::Tarpit, now, rng);
+            return;
+        }
         if needs_paths(&request) {
             self.settle(now, rng);
         }
@@ -47,6 +55,21 @@ impl Node {
             | Request::Ack(_)
             | Request::Packet { .. } => {}
         }
+    }
+
+    /// Whether a request costs us more than passing it on: keys of others do not.
+    fn asks_of_us(&self, request: &Request) -> bool {
+        match request {
+            Request::ReqKey { to, .. } => *to == self.settings.name,
+            Request::AnsKey(answer) => answer.to == self.settings.name,
+            _ => true,
+        }
+    }
+
+    fn within_allowance(&mut self, conn: ConnId, now: Instant) -> bool {
+        let link = self.links.get_mut(&conn);
+        let active = link.and_then(|link| link.active.as_mut());
+        active.is_some_and(|active| active.allowance.spend(now))
     }
 
     fn add_subnet(
@@ -175,8 +198,9 @@ impl Node {
             }
             return;
         }
-        if known.is_none() && self.graph.edge_count() >= limits::EDGES {
-            tracing::warn!(node = %heard.from, limit = limits::EDGES, "too many edges, one is ignored");
+        let full = self.graph.edge_count() >= limits::EDGES;
+        if known.is_none() && (full || self.graph.degree(from) >= limits::EDGES_OF_ONE) {
+            tracing::warn!(node = %heard.from, "too many edges, one is ignored");
             return;
         }
         self.graph.set_edge(from, to, edge);

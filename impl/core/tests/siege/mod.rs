@@ -163,6 +163,12 @@ impl Siege {
         self.outputs.iter().filter(datagram).count()
     }
 
+    pub(crate) fn edges_of(&self, node: &str) -> usize {
+        let lines = self.node.dump_mesh();
+        let edge = format!(" {node} to ");
+        lines.iter().filter(|line| line.starts_with(&edge)).count()
+    }
+
     pub(crate) fn subnets_known(&self) -> usize {
         let lines = self.node.dump_mesh();
         lines.iter().filter(|line| line.contains(" owner ")).count()
