@@ -233,6 +233,22 @@ impl Mesh {
         self.deal_with(index, egress);
     }
 
+    /// The datagrams in which a node would send a frame of its device; they go nowhere.
+    pub(crate) fn sealed(&mut self, index: usize, frame: &[u8]) -> Vec<Vec<u8>> {
+        let mut egress = Egress::default();
+        let member = &mut self.members[index];
+        if let Some(picture) = member.picture.clone() {
+            let mut frame = frame.to_vec();
+            member
+                .outbound
+                .seal(&mut frame, &picture, self.now, &mut egress);
+        }
+        egress
+            .datagrams()
+            .map(|(_, bytes)| bytes.to_vec())
+            .collect()
+    }
+
     /// A datagram arrives at a node, from wherever it claims.
     pub(crate) fn datagram_arrives(&mut self, index: usize, from: SocketAddr, bytes: &[u8]) {
         let member = &mut self.members[index];
