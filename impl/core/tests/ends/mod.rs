@@ -81,6 +81,8 @@ fn terms(peer: &PrivateKey) -> PeerTerms {
 pub(crate) struct End {
     pub(crate) conn: Connection,
     peer: PrivateKey,
+    /// The only node there is a host file of; `None` for one of everybody.
+    pub(crate) knows: Option<NodeName>,
     pub(crate) started: Instant,
     pub(crate) rng: StdRng,
     pub(crate) events: Vec<Event>,
@@ -106,6 +108,7 @@ impl End {
         Self {
             conn,
             peer,
+            knows: None,
             started,
             rng: StdRng::seed_from_u64(seed),
             events: Vec::new(),
@@ -123,7 +126,9 @@ impl End {
     pub(crate) fn try_take(&mut self, bytes: &[u8]) -> Result<(), MetaError> {
         self.conn.receive(bytes)?;
         while let Some(event) = self.conn.poll(self.started + TAKES, &mut self.rng)? {
-            if matches!(event, Event::Identified(_)) {
+            if let Event::Identified(name) = &event
+                && self.knows.as_ref().is_none_or(|known| known == name)
+            {
                 self.conn.accept(terms(&self.peer));
             }
             self.events.push(event);
