@@ -200,6 +200,24 @@ fn a_peer_that_never_answers_is_tried_each_ping_interval_and_heard_at_once() {
 }
 
 #[test]
+fn the_address_of_a_silent_peer_is_doubted_once_a_discovery() {
+    let mut pmtu = Pmtu::new(MAX_LEN, PING_INTERVAL, PING_TIMEOUT);
+    for _ in 0..2 {
+        let mut now = Duration::ZERO;
+        let mut doubts = Vec::new();
+        while now < 3 * PING_INTERVAL {
+            let tick = pmtu.tick();
+            if tick.doubtful {
+                doubts.push(now.as_secs());
+            }
+            now += tick.next;
+        }
+        assert_eq!(doubts, [3]);
+        pmtu.reset();
+    }
+}
+
+#[test]
 fn growth_of_the_path_is_noticed_at_the_next_check() {
     let mut path = Path::new(1211);
     path.run_until(Duration::from_secs(4), settled);

@@ -34,12 +34,15 @@ pub struct Promise {
 /// What a kind promises to a single host behind it; `None` for kinds that are not probed.
 #[must_use]
 pub fn promise(kind: &str) -> Option<Promise> {
-    match kind {
-        SHARED => Some(Promise {
-            endpoint_independent: true,
-            preserves_ports: true,
-            filters_by_port: true,
-        }),
-        _ => None,
-    }
+    let (endpoint_independent, preserves_ports) = match kind {
+        SHARED => (true, true),
+        "port-block" => (true, false),
+        "symmetric" => (false, false),
+        _ => return None,
+    };
+    Some(Promise {
+        endpoint_independent,
+        preserves_ports,
+        filters_by_port: true,
+    })
 }

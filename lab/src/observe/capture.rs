@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -131,6 +131,23 @@ impl Frames {
             fits.then(|| frame.payload().get(..len).map(<[u8]>::to_vec))?
         };
         self.frames.iter().filter_map(wanted).collect()
+    }
+
+    /// How many went from one of two IPv4 addresses to the other, in either direction, by UDP.
+    #[must_use]
+    pub fn udp_between(&self, a: Ipv4Addr, b: Ipv4Addr) -> usize {
+        let found = |frame: &&Vec<u8>| {
+            EthernetPacket::new(frame)
+                .filter(|ethernet| ethernet.get_ethertype() == EtherTypes::Ipv4)
+                .and_then(|ethernet| {
+                    let ip = Ipv4Packet::new(ethernet.payload())?;
+                    let ends = (ip.get_source(), ip.get_destination());
+                    let udp = ip.get_next_level_protocol() == IpNextHeaderProtocols::Udp;
+                    Some(udp && (ends == (a, b) || ends == (b, a)))
+                })
+                .unwrap_or_default()
+        };
+        self.frames.iter().filter(found).count()
     }
 
     fn push(&mut self, frame: &[u8]) {
@@ -271,6 +288,17 @@ mod tests {
         assert_eq!(kind(&ipv6("fe80::1", 58)), "IPv6 link scope");
         assert_eq!(kind(&ipv6("::", 0)), "IPv6 link scope");
         assert_eq!(kind(&ipv6("2001:db8::1", 58)), "ICMP");
+    }
+
+    #[test]
+    fn both_directions_between_two_addresses_are_counted_and_no_others() {
+        let mut frames = Frames::default();
+        frames.push(&udp4(655, 655, b""));
+        frames.push(&ipv6("2001:db8::1", 17));
+        let [a, b] = [1, 2].map(|host| Ipv4Addr::new(10, 0, 0, host));
+        assert_eq!(frames.udp_between(a, b), 1);
+        assert_eq!(frames.udp_between(b, a), 1);
+        assert_eq!(frames.udp_between(a, Ipv4Addr::new(10, 0, 0, 3)), 0);
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod network;
 mod packets;
 mod reach;
 mod refusals;
+mod venue;
 mod way;
 mod wire;
 

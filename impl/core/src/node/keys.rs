@@ -26,16 +26,30 @@ const GRACE: Duration = Duration::from_secs(10);
 impl Node {
     /// A frame could not be sealed for a node: asks it for a key.
     pub(super) fn want_key(&mut self, id: NodeId, now: Instant) {
-        let Some(peer) = self.peers.get_mut(id) else {
+        let Some(peer) = self.peers.get(id) else {
             return;
         };
         let asked_lately = peer
             .key_asked
             .is_some_and(|asked| now.saturating_duration_since(asked) < ASK_INTERVAL);
-        if asked_lately || peer.out_key.is_some() {
-            return;
+        if !asked_lately && peer.out_key.is_none() {
+            self.ask_key(id, now);
         }
-        peer.key_asked = Some(now);
+    }
+
+    /// A node that is no neighbour does not answer. Relays tell where they see it once they have
+    /// heard from both of us, and may not have at the time of the key in force: with another key
+    /// comes what they know by now.
+    pub(super) fn ask_where(&mut self, id: NodeId, now: Instant) {
+        if self.peers.get(id).is_some_and(|peer| peer.link.is_none()) {
+            self.ask_key(id, now);
+        }
+    }
+
+    fn ask_key(&mut self, id: NodeId, now: Instant) {
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.key_asked = Some(now);
+        }
         if let (Some(conn), Some(to)) = (self.conn_towards(id), self.graph.name(id)) {
             let from = self.settings.name.clone();
             let to = to.clone();

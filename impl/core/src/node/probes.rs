@@ -57,6 +57,9 @@ impl Node {
         }
         self.timers.set(Timer::Probe(id), now + round.next);
         self.path_mtu_changed(id, before);
+        if round.doubtful {
+            self.ask_where(id, now);
+        }
     }
 
     pub(super) fn probe_answered(&mut self, id: NodeId, len: u16, now: Instant) {
@@ -126,14 +129,18 @@ impl Node {
         }
     }
 
-    /// A relay told where it sees a node.
+    /// A relay told where it sees a node. An address at which the node answers us is better.
     pub(super) fn reflexive_address(&mut self, id: NodeId, address: SocketAddr) {
         let path = self.udp_path(address);
         if let Some(peer) = self.peers.get_mut(id)
             && path.is_some()
             && peer.udp != path
+            && !peer.pmtu.confirmed()
         {
             peer.udp = path;
+            // Probed anew from now on, as by the node itself, so that both NATs open.
+            peer.pmtu.reset();
+            self.timers.stop(&Timer::Probe(id));
             self.paths_stale = true;
         }
     }

@@ -25,6 +25,8 @@ const SLOW_BURST_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a peer is probed in vain before it is left alone for a `PingInterval` (legacy
 /// protocol: bursts for 9 s).
 const GIVE_UP_AFTER: Duration = Duration::from_secs(9);
+/// Ours: how long a peer may be silent before its address is doubted.
+const DOUBT_AFTER: Duration = Duration::from_secs(3);
 /// Ours: bursts within `PingTimeout` that all must go unanswered before the path counts as
 /// broken. The reference sends one, and so falls back when that one is lost.
 const CHECK_BURSTS: u8 = 5;
@@ -80,6 +82,8 @@ pub struct Tick {
     pub next: Duration,
     /// Whether [`Pmtu::min_mtu`] or [`Pmtu::mtu`] changed.
     pub changed: bool,
+    /// Whether it is time to ask where the peer is, once a discovery: it may be elsewhere.
+    pub doubtful: bool,
 }
 
 /// What an event did to the state.
@@ -143,6 +147,7 @@ impl Pmtu {
     /// Takes the next step.
     pub fn tick(&mut self) -> Tick {
         let before = self.published();
+        let doubted = self.is_doubtful();
         let (probes, next) = match self.phase {
             Phase::Discovering { silence, waited } => self.discover(silence, waited),
             Phase::Silent => {
@@ -156,6 +161,7 @@ impl Pmtu {
             probes,
             next,
             changed: self.published() != before,
+            doubtful: self.is_doubtful() && !doubted,
         }
     }
 
@@ -203,6 +209,13 @@ impl Pmtu {
         } else {
             Effect::Changed
         }
+    }
+
+    fn is_doubtful(&self) -> bool {
+        let Phase::Discovering { silence, .. } = self.phase else {
+            return false;
+        };
+        silence >= DOUBT_AFTER && !self.confirmed()
     }
 
     const fn published(&self) -> (u16, u16) {
