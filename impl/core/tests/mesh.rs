@@ -118,6 +118,63 @@ fn silence_of_udp_falls_back_to_tcp_and_comes_back() {
     assert!(mesh.run(3 * MINUTE, |mesh| mesh.proven("pi") >= 1400));
 }
 
+/// Lets a node's device send a frame of `len` bytes ten times a second, for at most `limit` or until
+/// `done`; how long that took.
+fn traffic(mesh: &mut Mesh, len: usize, limit: Duration, done: impl Fn(&Mesh) -> bool) -> Duration {
+    let start = mesh.now;
+    while !done(mesh) && mesh.now - start < limit {
+        mesh.device_sends(0, &broadcast(1, &vec![7; len - 14]));
+        mesh.run(Duration::from_millis(100), |_| false);
+    }
+    mesh.now - start
+}
+
+#[test]
+fn a_black_hole_under_traffic_is_left_within_seconds() {
+    let mut mesh = proven_pair();
+    traffic(&mut mesh, 200, Duration::from_secs(5), |_| false);
+    assert_eq!(mesh.members[1].device.len(), 50, "nothing was lost before");
+    mesh.udp = false;
+    let took = traffic(&mut mesh, 200, MINUTE, |mesh| mesh.proven("pi") == 0);
+    assert!(took < Duration::from_secs(4), "{took:?}");
+    let before = mesh.members[1].device.len();
+    traffic(&mut mesh, 200, Duration::from_secs(10), |_| false);
+    assert_eq!(mesh.members[1].device.len(), before + 100, "all by TCP");
+    mesh.udp = true;
+    let back = traffic(&mut mesh, 200, MINUTE, |mesh| mesh.proven("pi") >= 1400);
+    assert!(back < Duration::from_secs(25), "{back:?}");
+}
+
+#[test]
+fn a_path_that_shrinks_in_silence_carries_long_frames_again_within_seconds() {
+    let mut mesh = proven_pair();
+    traffic(&mut mesh, 1400, Duration::from_secs(3), |_| false);
+    mesh.path_mtu = 1280 - 28;
+    let took = traffic(&mut mesh, 1400, MINUTE, |mesh| mesh.proven("pi") < 1280);
+    assert!(took < Duration::from_secs(4), "{took:?}");
+    let before = mesh.members[1].device.len();
+    traffic(&mut mesh, 1400, Duration::from_secs(3), |_| false);
+    assert_eq!(mesh.members[1].device.len(), before + 30);
+    assert!(mesh.proven("pi") >= 1200, "short ones go by UDP");
+}
+
+#[test]
+fn watching_costs_little_under_traffic_and_nothing_when_idle() {
+    let mut mesh = proven_pair();
+    let sent = |mesh: &mut Mesh| std::mem::take(&mut mesh.members[0].datagrams_sent);
+    mesh.run(Duration::from_secs(5), |_| false);
+    sent(&mut mesh);
+    mesh.run(Duration::from_secs(30), |_| false);
+    assert_eq!(sent(&mut mesh), 0, "idle");
+    traffic(&mut mesh, 200, Duration::from_secs(10), |_| false);
+    let count = sent(&mut mesh);
+    assert!((101..=111).contains(&count), "{count} for 100 frames");
+    mesh.run(Duration::from_secs(2), |_| false);
+    sent(&mut mesh);
+    mesh.run(Duration::from_secs(8), |_| false);
+    assert_eq!(sent(&mut mesh), 0, "idle again");
+}
+
 #[test]
 fn a_broadcast_reaches_every_node_exactly_once() {
     let nodes: [(&str, &[&str]); 5] = [
@@ -171,6 +228,26 @@ fn a_leaf_reaches_a_leaf_directly_by_udp() {
         mesh.members[0].device == [frame(1, 2, b"direct")]
     }));
     assert_eq!(mesh.members[2].datagrams_sent, relayed);
+}
+
+#[test]
+fn leaves_behind_nats_find_each_other_although_they_asked_before_the_hub_knew_where_they_are() {
+    let mut mesh = Mesh::new(3, &[("a", &["hub"]), ("b", &["hub"]), ("hub", &[])]);
+    assert!(mesh.run(MINUTE, Mesh::converged));
+    mesh.udp = false;
+    // Their NATs take other ports, which none but the hub can see.
+    mesh.members[0].address.set_port(40_000);
+    mesh.members[1].address.set_port(40_001);
+    mesh.device_sends(0, &broadcast(1, b"here I am"));
+    mesh.run(Duration::from_secs(1), |_| false);
+    mesh.device_sends(1, &frame(1, 2, b"to a"));
+    mesh.device_sends(1, &broadcast(2, b"here I am"));
+    mesh.run(Duration::from_secs(1), |_| false);
+    mesh.device_sends(0, &frame(2, 1, b"to b"));
+    mesh.run(Duration::from_millis(500), |_| false);
+    mesh.udp = true;
+    let both = |mesh: &Mesh| mesh.proven("a") >= 1400 && mesh.proven("b") >= 1400;
+    assert!(mesh.run(Duration::from_secs(10), both));
 }
 
 #[test]

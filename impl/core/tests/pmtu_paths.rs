@@ -200,6 +200,19 @@ fn a_peer_that_never_answers_is_tried_each_ping_interval_and_heard_at_once() {
 }
 
 #[test]
+fn a_path_that_worked_before_is_used_again_within_half_a_minute() {
+    let mut path = Path::new(1451);
+    path.run_until(Duration::from_secs(2), settled);
+    path.carries = 0;
+    assert_eq!(path.pmtu.on_broken(), Effect::TickNow);
+    path.next_tick = path.now;
+    path.run_for(Duration::from_secs(300));
+    assert!(!path.pmtu.confirmed());
+    path.carries = 1451;
+    path.run_until(Duration::from_secs(22), settled);
+}
+
+#[test]
 fn the_address_of_a_silent_peer_is_doubted_once_a_discovery() {
     let mut pmtu = Pmtu::new(MAX_LEN, PING_INTERVAL, PING_TIMEOUT);
     for _ in 0..2 {

@@ -20,6 +20,8 @@ pub enum Up {
     },
     /// There is no key for a node that should get UDP packets.
     KeyWanted(NodeId),
+    /// Packets have begun to flow to a node by UDP, over a path that probes have proven.
+    Flowing(NodeId),
     /// A probe of ours was answered.
     ProbeReply {
         /// Who answered.

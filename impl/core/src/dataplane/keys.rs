@@ -1,7 +1,7 @@
 //! Keys in use: what a thread needs to seal or open packets, made ready once.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::constants::MAX_SEQNO;
@@ -26,6 +26,10 @@ pub struct OutKey {
     sealer: Sealer,
     sent: AtomicU32,
     kept: Mutex<Option<Kept>>,
+    /// Longest frame since the control side looked last; 0 for none.
+    longest: AtomicU16,
+    /// The control side looks from time to time.
+    watched: AtomicBool,
 }
 
 /// A frame that was sealed a moment ago.
@@ -42,7 +46,28 @@ impl OutKey {
             sealer: Sealer::new(key),
             sent: AtomicU32::new(0),
             kept: Mutex::new(None),
+            longest: AtomicU16::new(0),
+            watched: AtomicBool::new(false),
         }
+    }
+
+    /// Notes that a frame of this many bytes was sealed; says whether nobody watches the path.
+    pub(super) fn used_unwatched(&self, len: u16) -> bool {
+        // On a busy tunnel this only reads.
+        if self.longest.load(Ordering::Relaxed) < len {
+            self.longest.fetch_max(len, Ordering::Relaxed);
+        }
+        !self.watched.load(Ordering::Relaxed)
+    }
+
+    /// Length in bytes of the longest frame that was sealed since the last call; 0 for none.
+    pub(crate) fn take_longest(&self) -> u16 {
+        self.longest.swap(0, Ordering::Relaxed)
+    }
+
+    /// Begins or ends to watch: while nobody does, each frame is reported.
+    pub(crate) fn set_watched(&self, watched: bool) {
+        self.watched.store(watched, Ordering::Relaxed);
     }
 
     /// Keeps a frame that is about to be sealed, for [`OutKey::take_kept`].

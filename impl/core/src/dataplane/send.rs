@@ -60,7 +60,11 @@ pub(super) fn send(
         };
         let handling = handling(frame, path, forwarding);
         let seal = |out: &mut Vec<u8>| key.seal(frame, out);
-        if egress.push_datagram(via, udp, handling, frame_len(frame), seal) {
+        let len = frame_len(frame);
+        if egress.push_datagram(via, udp, handling, len, seal) {
+            if is_probed(path) && key.used_unwatched(len) {
+                egress.report(Up::Flowing(via));
+            }
             return;
         }
         egress.report(Up::KeyWanted(via));
@@ -79,13 +83,17 @@ fn handling(frame: &[u8], path: &PeerPath, forwarding: &Forwarding) -> Handling 
     let class = Frame::new(frame).filter(|_| inherited);
     Handling {
         traffic_class: class.map_or(0, |frame| ip::class_of_service(&frame)),
-        may_fragment: !path.options.contains(Options::PMTU_DISCOVERY),
+        may_fragment: !is_probed(path),
     }
 }
 
 /// Whether a frame of that length is known to arrive by UDP, or nobody measures that.
 fn is_proven(frame: &[u8], path: &PeerPath) -> bool {
-    !path.options.contains(Options::PMTU_DISCOVERY) || frame.len() <= usize::from(path.min_mtu)
+    !is_probed(path) || frame.len() <= usize::from(path.min_mtu)
+}
+
+fn is_probed(path: &PeerPath) -> bool {
+    path.options.contains(Options::PMTU_DISCOVERY)
 }
 
 /// Spreads a frame as `Broadcast` says, but not to where it came from.

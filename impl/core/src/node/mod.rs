@@ -194,6 +194,7 @@ impl Node {
             Up::Learned(mac) => self.learn(mac, now, rng),
             Up::Frame { neighbour, frame } => self.send_packet(neighbour, &frame, rng),
             Up::KeyWanted(peer) => self.want_key(peer, now),
+            Up::Flowing(peer) => self.flowing(peer, now),
             Up::ProbeReply { peer, len } => self.probe_answered(peer, len, now),
             Up::Source { peer, path } => self.source_proven(peer, path),
             Up::TooBig { peer, len } => self.refused_as_too_big(peer, len, now),
@@ -218,6 +219,7 @@ impl Node {
                 Timer::Housekeeping => self.housekeeping(now, rng),
                 Timer::KeyExpire => self.renew_keys(now, rng),
                 Timer::Probe(peer) => self.probe(peer, now, rng),
+                Timer::Watch(peer) => self.watch(peer, now, rng),
                 Timer::Redial(node) => self.dial(node),
             }
         }

@@ -11,6 +11,7 @@ use crate::dataplane::{InKey, OutKey, UdpPath};
 use crate::graph::Path;
 use crate::subnet::Subnet;
 use crate::tunnel::pmtu::Pmtu;
+use crate::tunnel::watch::Watch;
 
 /// One node; ourselves included, for our subnets.
 pub(super) struct Peer {
@@ -32,6 +33,8 @@ pub(super) struct Peer {
     pub(super) key_refused: Option<KeyError>,
     /// Path MTU discovery.
     pub(super) pmtu: Pmtu,
+    /// The watch over the path while packets flow.
+    pub(super) watch: Watch,
 }
 
 pub(super) struct SendKey {
@@ -57,6 +60,7 @@ impl Peer {
             key_asked: None,
             key_refused: None,
             pmtu,
+            watch: Watch::default(),
         }
     }
 
@@ -65,5 +69,6 @@ impl Peer {
         self.out_key = None;
         self.key_asked = None;
         self.pmtu.reset();
+        self.watch = Watch::default();
     }
 }

@@ -1,16 +1,18 @@
 //! Proving that UDP works, and how large a packet may be.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use rand_core::CryptoRng;
 
 use super::{Node, Output, SealedDatagram, Timer};
-use crate::dataplane::{Handling, UdpPath, Up};
+use crate::dataplane::{Handling, OutKey, UdpPath, Up};
 use crate::graph::NodeId;
 use crate::options::Options;
 use crate::tunnel::pmtu::{Effect, Pmtu};
 use crate::tunnel::probe;
+use crate::tunnel::watch::{LOOK_INTERVAL, Step, Watch};
 
 impl Node {
     /// Starts probing a node whose key has just come, unless it is being probed already.
@@ -42,18 +44,9 @@ impl Node {
         };
         let before = (peer.pmtu.mtu(), peer.pmtu.min_mtu());
         let round = peer.pmtu.tick();
+        let key = Arc::clone(&key.key);
         for len in round.probes.as_slice().iter().copied() {
-            let frame = probe::request(len, rng);
-            let mut bytes = Vec::new();
-            if !key.key.seal_probe(&frame, &mut bytes) {
-                continue;
-            }
-            self.outputs.push_back(Output::Datagram(SealedDatagram {
-                path,
-                handling: Handling::default(),
-                bytes,
-                too_big: Up::TooBig { peer: id, len },
-            }));
+            self.send_probe(id, len, &key, path, rng);
         }
         self.timers.set(Timer::Probe(id), now + round.next);
         self.path_mtu_changed(id, before);
@@ -62,7 +55,77 @@ impl Node {
         }
     }
 
+    fn send_probe(
+        &mut self,
+        id: NodeId,
+        len: u16,
+        key: &OutKey,
+        path: UdpPath,
+        rng: &mut dyn CryptoRng,
+    ) {
+        let frame = probe::request(len, rng);
+        let mut bytes = Vec::new();
+        if key.seal_probe(&frame, &mut bytes) {
+            self.outputs.push_back(Output::Datagram(SealedDatagram {
+                path,
+                handling: Handling::default(),
+                bytes,
+                too_big: Up::TooBig { peer: id, len },
+            }));
+        }
+    }
+
+    /// Packets have begun to flow to a node: its path is watched until they no longer do.
+    pub(super) fn flowing(&mut self, id: NodeId, now: Instant) {
+        let Some(key) = self.peers.get(id).and_then(|peer| peer.out_key.as_ref()) else {
+            return;
+        };
+        key.key.set_watched(true);
+        if !self.timers.is_set(&Timer::Watch(id)) {
+            self.timers.set(Timer::Watch(id), now + LOOK_INTERVAL);
+        }
+    }
+
+    /// One look at a path over which packets flow.
+    pub(super) fn watch(&mut self, id: NodeId, now: Instant, rng: &mut dyn CryptoRng) {
+        let Some(peer) = self.peers.get_mut(id) else {
+            return;
+        };
+        let (Some(key), Some(path)) = (&peer.out_key, peer.udp) else {
+            // The first packet by the next key is reported anew.
+            peer.watch = Watch::default();
+            return;
+        };
+        let key = Arc::clone(&key.key);
+        let longest = key.take_longest();
+        let proven = peer.pmtu.min_mtu();
+        if proven == 0 {
+            // Packets go by TCP already.
+            peer.watch = Watch::default();
+            key.set_watched(false);
+            return;
+        }
+        match peer.watch.look(longest, proven) {
+            Step::Rest => key.set_watched(false),
+            Step::Probe(len, next) => {
+                self.timers.set(Timer::Watch(id), now + next);
+                self.send_probe(id, len, &key, path, rng);
+            }
+            Step::Broken => {
+                key.set_watched(false);
+                self.path_mtu_event(id, now, Pmtu::on_broken);
+            }
+        }
+    }
+
     pub(super) fn probe_answered(&mut self, id: NodeId, len: u16, now: Instant) {
+        let seen = self
+            .peers
+            .get_mut(id)
+            .and_then(|peer| peer.watch.on_reply(len));
+        if let Some(next) = seen {
+            self.timers.set(Timer::Watch(id), now + next);
+        }
         self.path_mtu_event(id, now, |pmtu| pmtu.on_reply(len));
     }
 

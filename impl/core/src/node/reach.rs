@@ -49,6 +49,7 @@ impl Node {
     fn came_up(&mut self, id: NodeId, path: Path, now: Instant, rng: &mut dyn CryptoRng) {
         let udp = path.address.and_then(|address| self.udp_path(address));
         self.timers.stop(&Timer::Probe(id));
+        self.timers.stop(&Timer::Watch(id));
         let Some(peer) = self.peers.get_mut(id) else {
             return;
         };
@@ -73,6 +74,7 @@ impl Node {
         let endpoint = self.endpoint_of(id);
         tracing::info!("{} is no longer reachable", self.name_of(id));
         self.timers.stop(&Timer::Probe(id));
+        self.timers.stop(&Timer::Watch(id));
         if let Some(peer) = self.peers.get_mut(id) {
             peer.forget_agreements();
             peer.in_keys.clear();

@@ -15,6 +15,8 @@ pub(super) enum Timer {
     KeyExpire,
     /// Probe the path to a node.
     Probe(NodeId),
+    /// See whether the path to a node still carries what flows over it.
+    Watch(NodeId),
     /// Dial a node again.
     Redial(NodeName),
 }

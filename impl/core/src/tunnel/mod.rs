@@ -5,3 +5,4 @@ pub mod pmtu;
 pub mod probe;
 pub mod replay;
 mod search;
+pub mod watch;

@@ -25,6 +25,9 @@ const SLOW_BURST_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a peer is probed in vain before it is left alone for a `PingInterval` (legacy
 /// protocol: bursts for 9 s).
 const GIVE_UP_AFTER: Duration = Duration::from_secs(9);
+/// Ours: from one burst to the next to a peer that has become silent, so that a network which
+/// lets UDP pass again is used again within a minute.
+const RETURN_INTERVAL: Duration = Duration::from_secs(20);
 /// Ours: how long a peer may be silent before its address is doubted.
 const DOUBT_AFTER: Duration = Duration::from_secs(3);
 /// Ours: bursts within `PingTimeout` that all must go unanswered before the path counts as
@@ -45,6 +48,8 @@ pub struct Pmtu {
     ping_interval: Duration,
     ping_timeout: Duration,
     phase: Phase,
+    /// The peer has answered before.
+    has_worked: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +61,7 @@ enum Phase {
         /// From the last burst to the tick that follows it; zero before the first burst.
         waited: Duration,
     },
-    /// The peer never answered: one burst each `PingInterval`.
+    /// The peer does not answer: one burst from time to time.
     Silent,
     /// The longest length is known and checked each `PingInterval`.
     Fixed {
@@ -111,6 +116,7 @@ impl Pmtu {
             ping_interval,
             ping_timeout,
             phase: Phase::DISCOVERY,
+            has_worked: false,
         }
     }
 
@@ -153,7 +159,7 @@ impl Pmtu {
             Phase::Silent => {
                 self.search = Search::new(0, self.ceiling);
                 let burst = self.search.next_burst();
-                (burst.unwrap_or_default(), self.ping_interval)
+                (burst.unwrap_or_default(), self.silent_interval())
             }
             Phase::Fixed { bursts, answered } => self.check(bursts, answered),
         };
@@ -173,6 +179,7 @@ impl Pmtu {
         }
         let len = len.min(self.ceiling);
         let raised = self.search.answer(len);
+        self.has_worked = true;
         if raised {
             self.mtu = self.mtu.max(len);
         }
@@ -189,6 +196,12 @@ impl Pmtu {
                 Effect::TickNow
             }
         }
+    }
+
+    /// Notes that the path no longer carries what it did: nothing is known any more.
+    pub fn on_broken(&mut self) -> Effect {
+        self.reset();
+        Effect::TickNow
     }
 
     /// Notes that the kernel refused to send a frame of `len` bytes as too long for the path.
@@ -208,6 +221,15 @@ impl Pmtu {
             Effect::Unchanged
         } else {
             Effect::Changed
+        }
+    }
+
+    /// The reference waits for a `PingInterval` in either case.
+    fn silent_interval(&self) -> Duration {
+        if self.has_worked {
+            self.ping_interval.min(RETURN_INTERVAL)
+        } else {
+            self.ping_interval
         }
     }
 
@@ -238,7 +260,7 @@ impl Pmtu {
         }
         if silence >= GIVE_UP_AFTER {
             self.phase = Phase::Silent;
-            return (Probes::default(), self.ping_interval);
+            return (Probes::default(), self.silent_interval());
         }
         let Some(probes) = self.search.next_burst() else {
             self.mtu = self.search.proven();
