@@ -20,6 +20,10 @@ use crate::config::{Address, Family, Proxy, describe};
 
 /// `IPTOS_LOWDELAY` (RFC 1349), as tincd marks its meta connections.
 const LOW_DELAY: u32 = 0x10;
+/// Longest TCP segment of a meta connection in either direction, in bytes: what fits every link
+/// that may carry IPv6 (RFC 8200 section 5), so that no path is too narrow for the way out when
+/// UDP fails and errors are swallowed. Ours.
+pub(crate) const LONGEST_SEGMENT: u32 = 1280 - 40 - 20;
 
 /// How outgoing connections are made.
 #[derive(Debug, Clone)]
@@ -144,6 +148,7 @@ async fn tcp(peer: SocketAddr, setup: &DialSetup) -> io::Result<TcpStream> {
         socket.bind(&SocketAddr::new(*ip, 0).into())?;
     }
     prefer_speed(&socket, peer.is_ipv4())?;
+    socket.set_tcp_mss(LONGEST_SEGMENT)?;
     TcpSocket::from_std_stream(socket.into())
         .connect(peer)
         .await

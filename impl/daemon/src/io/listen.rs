@@ -8,6 +8,7 @@ use tracing::{error, info, warn};
 use v6router_core::addr::Port;
 use v6router_core::constants::DEFAULT_PORT;
 
+use super::dial::LONGEST_SEGMENT;
 use super::socket::{Socket, UdpSetup};
 use crate::config::{Family, Listen, describe};
 
@@ -222,6 +223,8 @@ fn tcp_socket(address: SocketAddr, interface: Option<&str>) -> io::Result<TcpLis
     let socket = bare(address, Type::STREAM, Protocol::TCP, interface)?;
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
+    // Connections that are accepted inherit it.
+    socket.set_tcp_mss(LONGEST_SEGMENT)?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
 }
