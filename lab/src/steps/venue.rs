@@ -4,11 +4,15 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use anyhow::Context;
-use cucumber::then;
+use cucumber::{then, when};
 use tokio::time::Instant;
 
 use super::{Outcome, World, fail, seconds};
 use crate::observe::{self, Capture, Ping};
+use crate::plan::End;
+
+/// Bytes of IPv6 and ICMPv6 headers before a ping's payload.
+const HEADERS: usize = 40 + 8;
 
 /// Pings in one attempt to see which way they go.
 const SAMPLE: u16 = 10;
@@ -71,6 +75,91 @@ async fn go_through(
         );
     }
     Ok(())
+}
+
+#[when(expr = "UDP is blocked at {word}")]
+async fn block_udp(world: &mut World, venue: String) -> Outcome {
+    let rules = "add table inet fault; \
+                 add chain inet fault way { type filter hook forward priority -5; }; \
+                 add rule inet fault way meta l4proto udp drop";
+    command(world, &venue, &["nft", rules]).await
+}
+
+#[when(expr = "UDP passes {word} again")]
+async fn pass_udp(world: &mut World, venue: String) -> Outcome {
+    command(world, &venue, &["nft", "delete table inet fault"]).await
+}
+
+/// Packets that are longer are answered with an ICMP error.
+#[when(expr = "the uplink of {word} carries {int} bytes")]
+async fn uplink(world: &mut World, venue: String, mtu: u32) -> Outcome {
+    for (node, interface) in ends_of_uplink(world, &venue)? {
+        let set = ["ip", "link", "set", &interface, "mtu", &mtu.to_string()];
+        command(world, &node, &set).await?;
+    }
+    Ok(())
+}
+
+/// A black hole for whoever relies on errors (RFC 2923).
+#[when(expr = "the uplink of {word} carries {int} bytes, and nobody is told")]
+async fn uplink_in_silence(world: &mut World, venue: String, mtu: u32) -> Outcome {
+    let rules = "add table inet silence; \
+                 add chain inet silence way { type filter hook forward priority -5; }; \
+                 add chain inet silence own { type filter hook output priority -5; }; \
+                 add rule inet silence way icmp code frag-needed drop; \
+                 add rule inet silence own icmp code frag-needed drop";
+    for (node, _) in ends_of_uplink(world, &venue)? {
+        command(world, &node, &["nft", rules]).await?;
+    }
+    uplink(world, venue, mtu).await
+}
+
+/// All of a handful must be answered.
+#[then(expr = "pings of {int} bytes from {word} to {word} are answered within {float} s")]
+async fn long_pings(
+    world: &mut World,
+    len: usize,
+    from: String,
+    to: String,
+    limit: f64,
+) -> Outcome {
+    let how = Ping {
+        count: SAMPLE,
+        patience: Duration::from_millis(300),
+        payload: vec![b'v'; len.checked_sub(HEADERS).context("that is too short")?],
+        ..Ping::default()
+    };
+    let deadline = Instant::now() + seconds(limit)?;
+    loop {
+        let report = observe::ping(world.node(&from)?, world.address(&to)?, &how).await?;
+        if report.lost() == 0 {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            fail!("{} of {} got no answer", report.lost(), report.sent);
+        }
+    }
+}
+
+async fn command(world: &World, node: &str, command: &[&str]) -> Outcome {
+    let output = world.node(node)?.exec(command).await?;
+    if !output.status.success() {
+        fail!(
+            "`{}` on {node}: {}",
+            command.join(" "),
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    Ok(())
+}
+
+/// Both ends of the cable between a venue and the internet: machine and interface.
+fn ends_of_uplink(world: &World, venue: &str) -> anyhow::Result<[(String, String); 2]> {
+    let links = &world.plan()?.links;
+    let is_uplink = |end: &End| end.node == venue && end.interface == WAN;
+    let link = links.iter().find(|link| link.ends.iter().any(is_uplink));
+    let link = link.with_context(|| format!("{venue} is no venue"))?;
+    Ok([&link.ends[0], &link.ends[1]].map(|end| (end.node.clone(), end.interface.clone())))
 }
 
 /// Listens where the venue of a machine meets the internet.

@@ -1,0 +1,35 @@
+@v6router
+Feature: What networks do to UDP while packets flow
+
+  A tincd alone notices after a minute. With a v6router at one end, whichever end that is, it is a matter of seconds.
+
+  Scenario: UDP is blocked, and let pass again
+    Given the network "how-to"
+    And tinc is set up as it should be
+    And all daemons run
+    Then laptop reaches www within 5 s
+    And pings from node_one to v6router go directly by UDP within 8 s
+    When UDP is blocked at cafe
+    Then pings of 100 bytes from laptop to www are answered within 10 s
+    # Longer than a discovery lasts, so that they are given up as silent.
+    And 6000 pings from laptop to www lose none
+    When UDP passes cafe again
+    Then pings from node_one to v6router go directly by UDP within 60 s
+    And 1000 pings from laptop to www lose none
+
+  Scenario Outline: The uplink carries less, and as much again, <told>
+    Given the network "how-to"
+    And tinc is set up as it should be
+    And all daemons run
+    Then laptop reaches www within 5 s
+    And pings from node_one to v6router go directly by UDP within 8 s
+    And pings of 1400 bytes from laptop to www are answered within 5 s
+    When the uplink of cafe carries 1280 bytes<told>
+    Then pings of 1400 bytes from laptop to www are answered within 5 s
+    When the uplink of cafe carries 1500 bytes
+    Then pings of 1400 bytes from laptop to www are answered within 5 s
+
+    Examples:
+      | told                 |
+      |                      |
+      | , and nobody is told |
