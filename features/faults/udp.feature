@@ -1,4 +1,4 @@
-@v6router
+@v6router @mixed
 Feature: What networks do to UDP while packets flow
 
   A tincd alone notices after a minute. With a v6router at one end, whichever end that is, it is a matter of seconds.

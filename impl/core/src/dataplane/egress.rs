@@ -154,6 +154,6 @@ impl Egress {
 }
 
 /// Length of a frame as it is reported, in bytes; no device gives us longer ones.
-pub(super) fn frame_len(frame: &[u8]) -> u16 {
+pub(crate) fn frame_len(frame: &[u8]) -> u16 {
     u16::try_from(frame.len()).unwrap_or(u16::MAX)
 }

@@ -18,6 +18,7 @@ mod snapshot;
 mod station;
 mod switch;
 
+pub(crate) use egress::frame_len;
 pub use egress::{Datagram, Egress, Handling, Up};
 pub use forwarder::{Forwarder, Origin};
 pub use inbound::Inbound;

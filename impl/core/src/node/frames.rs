@@ -7,7 +7,7 @@ use std::time::Instant;
 use rand_core::CryptoRng;
 
 use super::{ConnId, Node, Output, SealedDatagram};
-use crate::dataplane::{Mode, Origin, Up};
+use crate::dataplane::{Mode, Origin, Up, frame_len};
 use crate::graph::NodeId;
 use crate::options::Options;
 use crate::subnet::Mac;
@@ -27,7 +27,11 @@ impl Node {
             return;
         };
         // A node without a key for us pushes its probe replies through here; they are no frames.
-        if probe::kind(&frame).is_some() {
+        if let Some(kind) = probe::kind(&frame) {
+            if kind == probe::Kind::Reply {
+                let (node, len) = (active.node, frame_len(&frame));
+                self.probe_answered_by_tcp(node, len, now, rng);
+            }
             return;
         }
         let origin = Origin::Meta {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use super::peer::{ReceiveKey, SendKey};
+use super::peer::{ReceiveKey, SendKey, Withheld};
 use super::{ConnId, Node, Timer};
 use crate::addr::Endpoint;
 use crate::constants::MAX_LINE;
@@ -14,10 +14,18 @@ use crate::crypto::packet::PacketKey;
 use crate::dataplane::{InKey, KeyEpoch, OutKey};
 use crate::graph::NodeId;
 use crate::name::NodeName;
-use crate::wire::request::{AnsKey, Request};
+use crate::wire::request::{AnsKey, AnsKeyMaterial, Request};
 
 /// Shortest time between two REQ_KEYs to one node (tinc 1.0).
 const ASK_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Tells a node to send nothing by UDP: no key of any cipher has two bytes. A tincd is left
+/// without a key and sends by its meta connection; a node of our own kind knows what is meant,
+/// and keeps the key it has for probes. Ours.
+const NO_KEY: [u8; 2] = [0; 2];
+
+/// How long a key is withheld at most from a node that asks for one.
+const WITHHOLD: Duration = Duration::from_secs(300);
 
 /// How long packets sealed by the key before are still opened: what is under way when keys
 /// change is not lost. Our own; the reference forgets at once.
@@ -84,9 +92,39 @@ impl Node {
             if let Some(conn) = self.relay_towards(asked) {
                 self.send_line(conn, line);
             }
-        } else if asker != self.me() {
+        } else if asker != self.me() && !self.withholds_key(asker, now) {
             self.send_key(asker, now, rng);
         }
+    }
+
+    /// Packets to a node are lost, and so will be those from it, but a tincd takes a minute to
+    /// notice: tells it at once. Only for neighbours, who have another way to send.
+    pub(super) fn withhold_key(&mut self, id: NodeId, len: u16, now: Instant) {
+        let (Some(to), Some(peer)) = (self.graph.name(id).cloned(), self.peers.get_mut(id)) else {
+            return;
+        };
+        let Some(conn) = peer.link else {
+            return;
+        };
+        peer.withheld = Some(Withheld { since: now, len });
+        let (cipher, digest, mac_length, compression) = self.settings.packet.numbers();
+        let answer = AnsKey {
+            from: self.settings.name.clone(),
+            to,
+            key: AnsKeyMaterial::from_bytes(&NO_KEY),
+            cipher,
+            digest,
+            mac_length,
+            compression,
+            endpoint: None,
+        };
+        self.send(conn, &Request::AnsKey(answer));
+    }
+
+    fn withholds_key(&self, id: NodeId, now: Instant) -> bool {
+        let withheld = self.peers.get(id).and_then(|peer| peer.withheld);
+        withheld
+            .is_some_and(|Withheld { since, .. }| now.saturating_duration_since(since) < WITHHOLD)
     }
 
     /// Makes a key for a node and tells it.
@@ -97,6 +135,7 @@ impl Node {
         let (Some(to), Some(peer)) = (self.graph.name(id), self.peers.get_mut(id)) else {
             return;
         };
+        peer.withheld = None;
         let spec = self.settings.packet;
         let key = PacketKey::generate(spec, rng);
         self.keys_made += 1;
@@ -136,6 +175,10 @@ impl Node {
             return;
         };
         if from == self.graph.me() || peer.path.is_none() {
+            return;
+        }
+        if answer.key.bytes().is_some_and(|key| *key == NO_KEY) {
+            self.path_denied(from, now);
             return;
         }
         // The old key is void even if the new one is unusable.

@@ -27,6 +27,8 @@ pub(super) struct Peer {
     pub(super) out_key: Option<SendKey>,
     /// What we chose for packets from it, the newest first.
     pub(super) in_keys: Vec<ReceiveKey>,
+    /// It is to send nothing by UDP, because what it sends is lost.
+    pub(super) withheld: Option<Withheld>,
     /// When it was asked for a key last.
     pub(super) key_asked: Option<Instant>,
     /// Why the key it sent last cannot be used.
@@ -40,6 +42,14 @@ pub(super) struct Peer {
 pub(super) struct SendKey {
     pub(super) key: Arc<OutKey>,
     pub(super) spec: PacketSpec,
+}
+
+/// A key that is kept from a node while UDP between us does not work.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Withheld {
+    pub(super) since: Instant,
+    /// Length in bytes of the frames that were lost.
+    pub(super) len: u16,
 }
 
 pub(super) struct ReceiveKey {
@@ -57,6 +67,7 @@ impl Peer {
             udp: None,
             out_key: None,
             in_keys: Vec::new(),
+            withheld: None,
             key_asked: None,
             key_refused: None,
             pmtu,
@@ -67,6 +78,7 @@ impl Peer {
     /// Forgets everything that was agreed on with the node while it was reachable.
     pub(super) fn forget_agreements(&mut self) {
         self.out_key = None;
+        self.withheld = None;
         self.key_asked = None;
         self.pmtu.reset();
         self.watch = Watch::default();

@@ -111,8 +111,9 @@ impl Node {
                 self.timers.set(Timer::Watch(id), now + next);
                 self.send_probe(id, len, &key, path, rng);
             }
-            Step::Broken => {
+            Step::Broken(len) => {
                 key.set_watched(false);
+                self.withhold_key(id, len, now);
                 self.path_mtu_event(id, now, Pmtu::on_broken);
             }
         }
@@ -126,7 +127,35 @@ impl Node {
         if let Some(next) = seen {
             self.timers.set(Timer::Watch(id), now + next);
         }
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.withheld = None;
+        }
         self.path_mtu_event(id, now, |pmtu| pmtu.on_reply(len));
+    }
+
+    /// A neighbour found that UDP does not carry our packets to it.
+    pub(super) fn path_denied(&mut self, id: NodeId, now: Instant) {
+        if self.peers.get(id).is_some_and(|peer| peer.pmtu.confirmed()) {
+            self.path_mtu_event(id, now, Pmtu::on_broken);
+        }
+    }
+
+    /// A neighbour answered a probe by its meta connection, for want of a key: UDP leads to it.
+    pub(super) fn probe_answered_by_tcp(
+        &mut self,
+        id: NodeId,
+        len: u16,
+        now: Instant,
+        rng: &mut dyn CryptoRng,
+    ) {
+        let Some(peer) = self.peers.get_mut(id) else {
+            return;
+        };
+        if peer.withheld.is_some_and(|withheld| len >= withheld.len) {
+            peer.pmtu.reset();
+            self.timers.set(Timer::Probe(id), now);
+            self.send_key(id, now, rng);
+        }
     }
 
     pub(super) fn refused_as_too_big(&mut self, id: NodeId, len: u16, now: Instant) {

@@ -31,8 +31,8 @@ pub enum Step {
     Rest,
     /// Send a probe of this many bytes of frame, and look again after this time.
     Probe(u16, Duration),
-    /// The path carries packets no longer, at least not such long ones.
-    Broken,
+    /// The path carries packets no longer, at least none of this many bytes of frame.
+    Broken(u16),
 }
 
 impl Watch {
@@ -46,8 +46,9 @@ impl Watch {
             self.asked = longest.min(proven).max(MIN_LEN);
         }
         if self.sent >= CHANCES {
+            let len = self.asked;
             *self = Self::default();
-            return Step::Broken;
+            return Step::Broken(len);
         }
         self.sent += 1;
         Step::Probe(self.asked, RETRY_INTERVAL)
