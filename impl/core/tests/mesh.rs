@@ -251,6 +251,27 @@ fn leaves_behind_nats_find_each_other_although_they_asked_before_the_hub_knew_wh
 }
 
 #[test]
+fn leaves_on_one_network_find_each_other_there_if_they_look() {
+    for look in [true, false] {
+        let settings: fn(&mut Settings) = if look {
+            |settings| settings.local_discovery = true
+        } else {
+            |_| {}
+        };
+        let nodes: [(&str, &[&str]); 3] = [("a", &["hub"]), ("b", &["hub"]), ("hub", &[])];
+        let mut mesh = Mesh::with(3, &nodes, settings);
+        mesh.one_lan = true;
+        mesh.cut(0, 1);
+        assert!(mesh.run(MINUTE, Mesh::converged));
+        mesh.device_sends(0, &broadcast(1, b"here I am"));
+        mesh.run(Duration::from_secs(1), |_| false);
+        mesh.device_sends(1, &frame(1, 2, b"first"));
+        let found = mesh.run(Duration::from_secs(10), |mesh| mesh.proven("b") >= 1400);
+        assert_eq!(found, look);
+    }
+}
+
+#[test]
 fn a_moved_station_is_followed() {
     let mut mesh = Mesh::new(3, &[("a", &["hub"]), ("b", &["hub"]), ("hub", &[])]);
     assert!(mesh.run(MINUTE, Mesh::converged));

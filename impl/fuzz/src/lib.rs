@@ -227,6 +227,7 @@ impl Alice {
             max_timeout: Duration::from_secs(900),
             replay_window: 16,
             max_output_buffer: 15_180,
+            local_discovery: false,
             pmtu: None,
             bypass_security: true,
             sockets: vec![SocketFamily::V4],

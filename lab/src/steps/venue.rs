@@ -20,16 +20,35 @@ const SAMPLE: u16 = 10;
 /// Each ping passes the edge of the venue twice, between the public addresses of both machines.
 #[then(expr = "pings from {word} to {word} go directly by UDP within {float} s")]
 async fn go_directly(world: &mut World, from: String, to: String, limit: f64) -> Outcome {
+    let capture = at_the_edge(world, &from).await?;
+    let ends = [public(world, &from)?, public(world, &to)?];
+    between(world, [&from, &to], &capture, ends, limit).await
+}
+
+/// Each ping passes the Pi's own cable twice, between the addresses both have in their venue.
+#[then(expr = "pings from {word} to {word} stay on their network within {float} s")]
+async fn stay(world: &mut World, from: String, to: String, limit: f64) -> Outcome {
+    let capture = Capture::start(world.node(&from)?, UPLINK).await?;
+    let ends = [own(world, &from, UPLINK)?, own(world, &to, UPLINK)?];
+    between(world, [&from, &to], &capture, ends, limit).await
+}
+
+/// Pings until a handful of them passed as datagrams between two addresses.
+async fn between(
+    world: &World,
+    [from, to]: [&str; 2],
+    capture: &Capture,
+    ends: [Ipv4Addr; 2],
+    limit: f64,
+) -> Outcome {
     let how = Ping {
         count: SAMPLE,
         ..Ping::default()
     };
-    let capture = at_the_edge(world, &from).await?;
-    let ends = [public(world, &from)?, public(world, &to)?];
     let deadline = Instant::now() + seconds(limit)?;
     loop {
         let before = capture.frames().udp_between(ends[0], ends[1]);
-        let report = observe::ping(world.node(&from)?, world.address(&to)?, &how).await?;
+        let report = observe::ping(world.node(from)?, world.address(to)?, &how).await?;
         let during = capture.frames().udp_between(ends[0], ends[1]) - before;
         if report.lost() == 0 && during >= 2 * usize::from(how.count) {
             return Ok(());
@@ -171,6 +190,9 @@ async fn at_the_edge(world: &World, machine: &str) -> anyhow::Result<Capture> {
 /// Name of the outer interface of every venue's router.
 const WAN: &str = "wan0";
 
+/// Name of the first interface of servers and Pis.
+const UPLINK: &str = "eth0";
+
 /// The router of the venue in which a Pi is.
 fn venue(world: &World, machine: &str) -> anyhow::Result<String> {
     let links = &world.plan()?.links;
@@ -190,12 +212,19 @@ fn has_wan(world: &World, node: &str) -> bool {
 
 /// The IPv4 address as which a machine is seen on the internet: its venue's, or its own.
 fn public(world: &World, machine: &str) -> anyhow::Result<Ipv4Addr> {
-    let router = venue(world, machine);
-    let node = world.node(router.as_deref().unwrap_or(machine))?;
+    match venue(world, machine) {
+        Ok(router) => own(world, &router, WAN),
+        Err(_) => own(world, machine, UPLINK),
+    }
+}
+
+/// The IPv4 address of an interface.
+fn own(world: &World, machine: &str, interface: &str) -> anyhow::Result<Ipv4Addr> {
+    let node = world.node(machine)?;
     let interface = node
         .interfaces()
         .iter()
-        .find(|found| router.is_err() || found.name == WAN);
+        .find(|found| found.name == interface);
     let addresses = interface.into_iter().flat_map(|found| &found.addresses);
     addresses
         .filter_map(|address| match address.net.addr {
@@ -203,5 +232,5 @@ fn public(world: &World, machine: &str) -> anyhow::Result<Ipv4Addr> {
             IpAddr::V6(_) => None,
         })
         .next()
-        .with_context(|| format!("{machine} has no public IPv4 address"))
+        .with_context(|| format!("{machine} has no IPv4 address there"))
 }

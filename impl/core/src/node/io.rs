@@ -271,6 +271,8 @@ pub struct Settings<Key = PrivateKey> {
     pub replay_window: usize,
     /// Bytes waiting on a connection from which on packets are dropped at random.
     pub max_output_buffer: usize,
+    /// Nodes that are not found elsewhere are looked for on our own network (`LocalDiscovery`).
+    pub local_discovery: bool,
     /// Upper bound of every path MTU, as a frame length in bytes.
     pub pmtu: Option<u16>,
     /// No authentication and no encryption of meta connections.
@@ -369,6 +371,7 @@ impl Settings {
             max_timeout: self.max_timeout,
             replay_window: self.replay_window,
             max_output_buffer: self.max_output_buffer,
+            local_discovery: self.local_discovery,
             pmtu: self.pmtu,
             bypass_security: self.bypass_security,
             sockets: self.sockets,

@@ -1,6 +1,6 @@
 //! Proving that UDP works, and how large a packet may be.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,9 +10,12 @@ use super::{Node, Output, SealedDatagram, Timer};
 use crate::dataplane::{Handling, OutKey, UdpPath, Up};
 use crate::graph::NodeId;
 use crate::options::Options;
-use crate::tunnel::pmtu::{Effect, Pmtu};
+use crate::tunnel::pmtu::{Effect, MIN_LEN, Pmtu};
 use crate::tunnel::probe;
 use crate::tunnel::watch::{LOOK_INTERVAL, Step, Watch};
+
+/// All nodes of the link (RFC 4291 section 2.7.1).
+const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
 impl Node {
     /// Starts probing a node whose key has just come, unless it is being probed already.
@@ -48,11 +51,29 @@ impl Node {
         for len in round.probes.as_slice().iter().copied() {
             self.send_probe(id, len, &key, path, rng);
         }
+        if round.searching
+            && let Some(everybody) = self.everybody_near(id)
+        {
+            self.send_probe(id, MIN_LEN, &key, everybody, rng);
+        }
         self.timers.set(Timer::Probe(id), now + round.next);
         self.path_mtu_changed(id, before);
         if round.doubtful {
             self.ask_where(id, now);
         }
+    }
+
+    /// Where all of our own network hear us (tinc 1.0, `LocalDiscovery`): a node that is among
+    /// them answers from where it is, and is sent to there from then on. The port is the one at
+    /// which the edges to it see it.
+    fn everybody_near(&self, id: NodeId) -> Option<UdpPath> {
+        let seen_at = self.peers.get(id)?.path.as_ref()?.address?;
+        let everybody: IpAddr = match seen_at {
+            SocketAddr::V4(_) => Ipv4Addr::BROADCAST.into(),
+            SocketAddr::V6(_) => ALL_NODES.into(),
+        };
+        let wanted = self.settings.local_discovery;
+        wanted.then(|| self.udp_path((everybody, seen_at.port()).into()))?
     }
 
     fn send_probe(

@@ -87,6 +87,8 @@ pub struct Tick {
     pub next: Duration,
     /// Whether [`Pmtu::min_mtu`] or [`Pmtu::mtu`] changed.
     pub changed: bool,
+    /// Whether the peer is yet to be found: looked for elsewhere too, it may be nearer.
+    pub searching: bool,
     /// Whether it is time to ask where the peer is, once a discovery: it may be elsewhere.
     pub doubtful: bool,
 }
@@ -167,6 +169,7 @@ impl Pmtu {
             probes,
             next,
             changed: self.published() != before,
+            searching: matches!(self.phase, Phase::Discovering { .. }),
             doubtful: self.is_doubtful() && !doubted,
         }
     }

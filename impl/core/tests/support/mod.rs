@@ -9,7 +9,7 @@ mod faults;
 mod keys;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -91,6 +91,8 @@ pub(crate) struct Mesh {
     pub(crate) path_mtu: usize,
     /// UDP gets through at all.
     pub(crate) udp: bool,
+    /// All are on one network too, whatever happens to UDP elsewhere.
+    pub(crate) one_lan: bool,
     /// Every datagram delivered, for replays.
     pub(crate) wiretap: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
     /// How much longer than [`LATENCY`] a connection may take, drawn anew for each: news that
@@ -118,6 +120,7 @@ impl Mesh {
             members: Vec::new(),
             path_mtu: 1472,
             udp: true,
+            one_lan: false,
             wiretap: Vec::new(),
             jitter: Duration::ZERO,
             events: BTreeMap::new(),
@@ -176,6 +179,7 @@ impl Mesh {
             max_timeout: Duration::from_secs(900),
             replay_window: 16,
             max_output_buffer: 15_180,
+            local_discovery: false,
             pmtu: None,
             bypass_security: false,
             sockets: vec![SocketFamily::V4],
@@ -285,6 +289,18 @@ impl Mesh {
 
     fn transmit(&mut self, index: usize, to: SocketAddr, bytes: &[u8]) {
         self.members[index].datagrams_sent += 1;
+        if self.one_lan {
+            let everybody = to == (Ipv4Addr::BROADCAST, 655).into();
+            let others = (0..self.members.len()).filter(|other| *other != index);
+            let heard_by: Vec<_> = others
+                .map(on_lan)
+                .filter(|there| everybody || *there == to)
+                .collect();
+            for to in heard_by {
+                let (from, bytes) = (on_lan(index), bytes.to_vec());
+                self.later(LATENCY, Event::Datagram { to, from, bytes });
+            }
+        }
         if self.udp && bytes.len() <= self.path_mtu {
             let from = self.members[index].address;
             let bytes = bytes.to_vec();
@@ -398,11 +414,14 @@ impl Mesh {
             Event::Input(index, told) => self.told(index, told),
             Event::Datagram { to, from, bytes } => {
                 let at = |address| {
-                    self.members
-                        .iter()
-                        .position(|member| member.address == address)
+                    let is_there = |index: &usize| {
+                        self.members[*index].address == address || on_lan(*index) == address
+                    };
+                    (0..self.members.len()).find(is_there)
                 };
-                let open = |target: &usize| at(from).is_none_or(|near| !self.is_cut(near, *target));
+                let open = |target: &usize| {
+                    at(from).is_none_or(|near| on_lan(near) == from || !self.is_cut(near, *target))
+                };
                 if let Some(target) = at(to).filter(open) {
                     self.wiretap.push((from, to, bytes.clone()));
                     self.datagram_arrives(target, from, &bytes);
@@ -491,6 +510,12 @@ impl Mesh {
     pub(crate) fn below(&mut self, limit: usize) -> usize {
         self.rng.random_range(0..limit)
     }
+}
+
+/// The address of a member on the network they share.
+fn on_lan(index: usize) -> SocketAddr {
+    let host = u8::try_from(index + 1).unwrap();
+    ([192, 168, 0, host], 655).into()
 }
 
 /// An Ethernet frame between two stations, told apart by their number.

@@ -26,7 +26,7 @@ const VARIABLES: &[(&str, Fate)] = &[
     ("DeviceType", Works), ("Digest", Works), ("DirectOnly", Works), ("Forwarding", Works),
     ("GraphDumpFile", Works), ("Hostnames", Works),
     ("IffOneQueue", NoEffect("without effect since Linux 3.8")), ("IndirectData", Works),
-    ("Interface", Works), ("KeyExpire", Works), ("LocalDiscovery", NoEffect("not carried out by this version; ignored")), ("MACExpire", Works),
+    ("Interface", Works), ("KeyExpire", Works), ("LocalDiscovery", Works), ("MACExpire", Works),
     ("MACLength", Works), ("MaxOutputBufferSize", Works), ("MaxTimeout", Works),
     ("MinTimeout", Works), ("Mode", Works), ("Name", Works), ("PingInterval", Works),
     ("PingTimeout", Works), ("PMTU", Works), ("PMTUDiscovery", Works), ("Port", Works),

@@ -52,6 +52,8 @@ pub(crate) struct ServerConfig {
     pub(crate) graph_dump: Option<String>,
     /// Addresses are looked up for the log.
     pub(crate) hostnames: bool,
+    /// Nodes are looked for on our own network as well.
+    pub(crate) local_discovery: bool,
     /// What is wrong without stopping the start, one line each.
     pub(crate) complaints: Vec<String>,
     /// What all this was read from.
@@ -169,6 +171,7 @@ impl ServerConfig {
             scripts_interpreter: text(r, "ScriptsInterpreter"),
             graph_dump: text(r, "GraphDumpFile"),
             hostnames: r.yes_no("Hostnames") == Some(true),
+            local_discovery: r.yes_no("LocalDiscovery") == Some(true),
             nice: r.one_of(
                 "ProcessPriority",
                 &[("low", 10), ("normal", 0), ("high", -10)],

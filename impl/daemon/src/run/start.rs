@@ -171,6 +171,7 @@ fn settings(
         max_timeout: numbers.max_timeout,
         replay_window: numbers.replay_window,
         max_output_buffer: numbers.max_output_buffer,
+        local_discovery: config.local_discovery,
         pmtu: numbers.pmtu,
         bypass_security,
         sockets: addresses.iter().map(SocketFamily::of).collect(),
