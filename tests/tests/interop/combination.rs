@@ -56,8 +56,7 @@ pub(crate) struct Combination {
 }
 
 const DIALS: [Dials; 2] = [Dials::Ours, Dials::Peer];
-/// Each mode, and whether v6router carries it.
-const MODES: [(Mode, bool); 2] = [(Mode::Switch, true), (Mode::Router, false)];
+const MODES: [Mode; 2] = [Mode::Switch, Mode::Router];
 const TRANSPORTS: [Transport; 3] = [Transport::Udp, Transport::TcpOnly, Transport::Relayed];
 const OUTSIDES: [Outside; 2] = [Outside::Ipv4, Outside::Ipv6];
 const PEERS: [Product; 2] = [Product::Tincd, Product::Tinc11];
@@ -179,7 +178,7 @@ const CARRIES_ALL: bool = false;
 pub(crate) fn all() -> Vec<Combination> {
     let mut all = Vec::new();
     for peer in PEERS {
-        for (mode, _) in MODES.into_iter().filter(|(_, carried)| *carried) {
+        for mode in MODES {
             for transport in TRANSPORTS {
                 for outside in OUTSIDES {
                     all.extend(DIALS.map(|dials| Combination {
