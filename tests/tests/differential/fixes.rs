@@ -1,7 +1,7 @@
 //! Where ours differs from tincd 1.0 on purpose. A difference that no entry here explains is a defect.
 
-use crate::families::Script;
 use crate::outcome::Difference;
+use crate::script::Script;
 
 /// A documented difference.
 pub(crate) struct Fix {

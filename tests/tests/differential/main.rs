@@ -7,6 +7,7 @@
 mod families;
 mod fixes;
 mod outcome;
+mod script;
 mod stranger;
 mod subject;
 

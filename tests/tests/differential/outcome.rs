@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use v6tests::dump::Dump;
 
-use crate::families::{FAR_MAC, Script};
+use crate::script::{FAR_MAC, Script};
 use crate::stranger::SUBJECT;
 
 /// What one daemon made of one script.

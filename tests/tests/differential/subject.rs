@@ -15,9 +15,10 @@ use v6tests::cases::Setting;
 use v6tests::dump::{self, Dump};
 use v6tests::members::{self, Daemons, Member};
 
-use crate::families::{Family, Script, TALKER, WATCHER};
+use crate::families::Family;
 use crate::fixes;
 use crate::outcome::{self, Outcome};
+use crate::script::{Script, TALKER, WATCHER};
 use crate::stranger::{HANDSHAKE, SUBJECT, Stranger, fresh_nonce};
 
 /// Plays one script only.
