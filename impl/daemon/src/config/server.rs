@@ -319,6 +319,12 @@ mod tests {
     }
 
     #[test]
+    fn nodes_are_looked_for_on_our_own_network_if_we_say_so() {
+        assert!(good("LocalDiscovery = yes\n", "").local_discovery);
+        assert!(!good("", "").local_discovery);
+    }
+
+    #[test]
     fn tcp_only_means_indirect_and_no_discovery() {
         let options = good("TCPOnly = yes\nPMTUDiscovery = yes\nClampMSS = no\n", "").options;
         assert_eq!(options, Options::TCP_ONLY.with(Options::INDIRECT));
