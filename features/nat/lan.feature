@@ -1,3 +1,6 @@
+# A tincd looks for the sender of one packet from an unknown address a second, and often that one is its own probe,
+# which the network brings back to it: whether it is found in time is chance.
+@v6router
 Feature: Pis on one network need nobody outside to talk to one another
 
   With LocalDiscovery a probe goes to everybody on the network, and who is meant answers.

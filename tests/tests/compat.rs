@@ -102,6 +102,8 @@ fn variables() -> BTreeSet<String> {
         .split("(\"")
         .skip(1)
         .filter_map(|rest| rest.split('"').next())
+        // Remarks in the table have more than one word.
+        .filter(|name| !name.contains(' '))
         .map(str::to_owned)
         .collect()
 }

@@ -1,32 +1,39 @@
-//! How many ICMP errors may be sent.
+//! How often something may be done that others can cause.
 
 use std::time::{Duration, Instant};
 
-/// Most answers in a row, and how long one takes to be earned again. Our own figures: each new
-/// flow of each client needs one answer, and tinc's three a second starve them.
-const ANSWER_BURST: u32 = 50;
-const ANSWER_INTERVAL: Duration = Duration::from_millis(10);
-
 /// A budget that refills with time.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Budget {
+    burst: u32,
+    interval: Duration,
     spent: u32,
     refilled: Option<Instant>,
 }
 
 impl Budget {
-    /// Spends one answer; `false` if there is none left.
+    /// A full budget: so many in a row, and one more is earned in each interval.
+    pub(super) const fn new(burst: u32, interval: Duration) -> Self {
+        Self {
+            burst,
+            interval,
+            spent: 0,
+            refilled: None,
+        }
+    }
+
+    /// Spends one; `false` if there is none left.
     pub(super) fn take(&mut self, now: Instant) -> bool {
         let refilled = *self.refilled.get_or_insert(now);
         let earned =
-            now.saturating_duration_since(refilled).as_millis() / ANSWER_INTERVAL.as_millis();
+            now.saturating_duration_since(refilled).as_millis() / self.interval.as_millis().max(1);
         if earned > 0 {
             self.spent = self
                 .spent
                 .saturating_sub(earned.try_into().unwrap_or(u32::MAX));
             self.refilled = Some(now);
         }
-        if self.spent >= ANSWER_BURST {
+        if self.spent >= self.burst {
             return false;
         }
         self.spent += 1;
@@ -40,10 +47,10 @@ mod tests {
 
     #[test]
     fn a_burst_is_earned_again_one_by_one() {
-        let start = Instant::now();
-        let mut budget = Budget::default();
+        let (start, interval) = (Instant::now(), Duration::from_millis(10));
+        let mut budget = Budget::new(50, interval);
         assert_eq!((0..100).filter(|_| budget.take(start)).count(), 50);
-        let later = start + 3 * ANSWER_INTERVAL;
+        let later = start + 3 * interval;
         assert_eq!((0..100).filter(|_| budget.take(later)).count(), 3);
     }
 }

@@ -1,6 +1,6 @@
 //! Where a frame goes: to the device, to one node, or to everybody.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::budget::Budget;
 use super::send::{clamp_mss, give_back, next_stop, send};
@@ -45,10 +45,20 @@ impl Origin {
     }
 }
 
+/// How many ICMP errors may be sent. Our own figures: each new flow of each client needs one answer,
+/// and tinc's three a second starve them.
+const ANSWERS: Budget = Budget::new(50, Duration::from_millis(10));
+
 /// Decides and sends; its only state is the budget of ICMP answers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Forwarder {
     answers: Budget,
+}
+
+impl Default for Forwarder {
+    fn default() -> Self {
+        Self { answers: ANSWERS }
+    }
 }
 
 impl Forwarder {

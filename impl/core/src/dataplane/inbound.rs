@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use super::budget::Budget;
 use super::egress::frame_len;
 use super::{
     Egress, Forwarder, Forwarding, Handling, InKey, KeyEpoch, Origin, PeerPath, UdpPath, Up,
@@ -14,18 +15,30 @@ use crate::graph::NodeId;
 use crate::tunnel::probe;
 use crate::tunnel::replay::ReplayWindow;
 
-/// How often all keys may be tried on a packet from an unknown address (tinc 1.0: once a
-/// second), so that a flood of rubbish does not cost us a flood of MACs.
-const FULL_SEARCH_INTERVAL: Duration = Duration::from_secs(1);
+/// How often all keys may be tried on a packet from an unknown address, so that a flood of rubbish
+/// does not cost us a flood of MACs. Ours; tincd's once a second is spent on what we ourselves
+/// send to everybody on a network.
+const FULL_SEARCHES: Budget = Budget::new(8, Duration::from_millis(125));
 
 /// Finds out who sent a packet, opens it and passes the frame on.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Inbound {
     forwarder: Forwarder,
     windows: HashMap<KeyEpoch, Window>,
-    last_full_search: Option<Instant>,
+    full_searches: Budget,
     /// Where compressed frames expand.
     room: Vec<u8>,
+}
+
+impl Default for Inbound {
+    fn default() -> Self {
+        Self {
+            forwarder: Forwarder::default(),
+            windows: HashMap::new(),
+            full_searches: FULL_SEARCHES,
+            room: Vec::new(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -124,8 +137,8 @@ impl Inbound {
     }
 
     /// Looks for the sender of a packet from an unknown address by trying keys: first those of
-    /// nodes known at the same IP address (a NAT that moved the port), then at most once a
-    /// second everybody's. Only packets with a MAC can be recognised this way.
+    /// nodes known at the same IP address (a NAT that moved the port), then, as often as the
+    /// budget allows, everybody's. Only packets with a MAC can be recognised this way.
     fn search<'f>(
         &mut self,
         datagram: &mut [u8],
@@ -147,13 +160,9 @@ impl Inbound {
         if let Some(found) = open_where(true) {
             return Some(found);
         }
-        let searched_lately = self
-            .last_full_search
-            .is_some_and(|last| now.saturating_duration_since(last) < FULL_SEARCH_INTERVAL);
-        if searched_lately {
+        if !self.full_searches.take(now) {
             return None;
         }
-        self.last_full_search = Some(now);
         open_where(false)
     }
 
