@@ -1,12 +1,16 @@
 //! A mesh held in memory: real nodes, one clock, wires with a latency and no kernel.
-#![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses its part")]
 #![allow(
     clippy::disallowed_methods,
     reason = "a test takes the time from the clock"
 )]
 
 mod faults;
+mod frames;
 mod keys;
+mod view;
+
+pub(crate) use frames::{broadcast, frame};
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -474,38 +478,6 @@ impl Mesh {
         }
     }
 
-    pub(crate) fn index(&self, name: &str) -> usize {
-        self.members
-            .iter()
-            .position(|member| member.name.as_str() == name)
-            .unwrap()
-    }
-
-    /// Every running node has a path to every other running node, and none to the others.
-    pub(crate) fn converged(&self) -> bool {
-        let running: Vec<_> = self
-            .members
-            .iter()
-            .filter(|member| member.node.is_some())
-            .collect();
-        running.iter().all(|member| {
-            member
-                .picture
-                .as_ref()
-                .is_some_and(|picture| picture.peers.iter().count() == running.len() - 1)
-        })
-    }
-
-    /// The smallest frame length proven by UDP from one node to any of its peers.
-    pub(crate) fn proven(&self, name: &str) -> u16 {
-        let member = &self.members[self.index(name)];
-        let Some(picture) = &member.picture else {
-            return 0;
-        };
-        let proven = picture.peers.iter().map(|(_, path)| path.min_mtu).min();
-        proven.unwrap_or(0)
-    }
-
     /// A random number below `limit`.
     pub(crate) fn below(&mut self, limit: usize) -> usize {
         self.rng.random_range(0..limit)
@@ -516,18 +488,4 @@ impl Mesh {
 fn on_lan(index: usize) -> SocketAddr {
     let host = u8::try_from(index + 1).unwrap();
     ([192, 168, 0, host], 655).into()
-}
-
-/// An Ethernet frame between two stations, told apart by their number.
-pub(crate) fn frame(to: u8, from: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = vec![2, 0, 0, 0, 0, to, 2, 0, 0, 0, 0, from, 0x88, 0xb5];
-    frame.extend_from_slice(payload);
-    frame
-}
-
-/// The same to everybody.
-pub(crate) fn broadcast(from: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = frame(0, from, payload);
-    frame[..6].fill(0xff);
-    frame
 }
