@@ -170,7 +170,8 @@ async fn exchange(
     let again = sizes::exchange(&mut a, &mut b).await?;
     let by_udp = captures.each_ref().map(udp_frames);
     if combination.transport == Transport::TcpOnly {
-        // On a busy machine a few were seen beside tinc 1.1, which nothing depends on: payloads are thousands.
+        // A tinc 1.1 sends two short probes every five seconds all the same, and gets its answers; payloads are
+        // thousands.
         let stray = match combination.peer {
             Product::Tinc11 => 16,
             Product::V6router | Product::Tincd => 0,
