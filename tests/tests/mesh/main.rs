@@ -126,8 +126,8 @@ fn cast() -> Vec<Member> {
     members
 }
 
-/// Two keys that travel by different neighbours may arrive in the wrong order, and then a tincd goes on sending by UDP
-/// what nobody opens until it checks the path again, with the defaults after 65 s. Ours proves each key.
+/// After a restart two tincds sometimes send each other by UDP what the other does not open, until they check the path
+/// again: with their defaults after 65 s.
 fn checks(product: Product) -> &'static str {
     match product {
         Product::V6router => "",
