@@ -39,7 +39,11 @@ impl Wire {
     async fn send(&self, payload: &[u8]) -> anyhow::Result<()> {
         match self {
             Self::Frames(socket) => socket.send(payload).await?,
-            Self::Datagrams(socket, _) => drop(socket.send(payload).await?),
+            // An error that waited in the socket keeps this one from being sent: it counts as lost.
+            Self::Datagrams(socket, _) => match socket.send(payload).await {
+                Err(error) if !UNREACHABLE.contains(&error.kind()) => return Err(error.into()),
+                Ok(_) | Err(_) => {}
+            },
         }
         Ok(())
     }
@@ -50,7 +54,7 @@ impl Wire {
             Self::Datagrams(socket, buffer) => loop {
                 match socket.recv(buffer).await {
                     Ok(len) => return Ok(buffer.get(..len).unwrap_or_default()),
-                    // While there was no way yet, the daemon said so.
+                    // While there was no way yet, the daemon said so, which waits in the socket.
                     Err(error) if UNREACHABLE.contains(&error.kind()) => {}
                     Err(error) => return Err(error.into()),
                 }
