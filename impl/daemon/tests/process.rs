@@ -4,6 +4,7 @@ mod support;
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::Command;
 
 use support::{BOTH, Kind, ONE, PATIENCE, Site, TWO, TempDir, alone, pair, wait_for};
@@ -147,6 +148,30 @@ fn signals_without_a_meaning_are_noted_and_ignored() {
         assert!(site.kill(Kind::Ours, "TERM").success());
         site.wait_for_log("Terminating");
     });
+}
+
+#[test]
+fn signals_of_faults_end_the_process_and_say_which_it_was() {
+    alone(
+        "signals_of_faults_end_the_process_and_say_which_it_was",
+        || {
+            let dir = TempDir::new();
+            // ABRT, ILL, SEGV and BUS, which `-k` knows by number only, as with tincd.
+            for number in [6, 4, 11, 7] {
+                let name = format!("node_{number}");
+                let site = Site::new(dir.path(), &name, "", &[(&name, "")]);
+                let mut daemon = site.start(Kind::Ours, &[]);
+                site.wait_for_log("Ready");
+                // One that nothing in the process caused meets the handler for stack overflows first, which waits for
+                // the fault to happen again.
+                let status = wait_for("the end of a daemon", || {
+                    site.kill(Kind::Ours, &number.to_string());
+                    daemon.ended_already()
+                });
+                assert_eq!(status.signal(), Some(number), "{}", site.log());
+            }
+        },
+    );
 }
 
 #[test]

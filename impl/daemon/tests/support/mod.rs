@@ -226,7 +226,12 @@ pub(crate) struct Daemon(Child);
 impl Daemon {
     /// Waits until it has ended by itself.
     pub(crate) fn ended(&mut self) -> ExitStatus {
-        wait_for("the end of a daemon", || self.0.try_wait().unwrap())
+        wait_for("the end of a daemon", || self.ended_already())
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn ended_already(&mut self) -> Option<ExitStatus> {
+        self.0.try_wait().unwrap()
     }
 
     /// Ends it without a word.
