@@ -148,18 +148,12 @@ fn is_numeric(host: &str) -> bool {
 impl Difference {
     /// The reference died, and with it all that it could have told.
     fn reference_died(&self) -> bool {
-        match self.what {
-            "ended" => self.theirs == ["daemon"],
-            _ => self.theirs.is_empty(),
-        }
+        self.ends[1] == "daemon" && (self.what == "ended" || self.theirs.is_empty())
     }
 
     /// Ours gave the connection up and the reference did not, with all that follows.
     fn ours_gave_up(&self) -> bool {
-        match self.what {
-            "ended" => self.ours == ["connection"] && self.theirs == ["nothing"],
-            _ => true,
-        }
+        self.ends == ["connection", "nothing"]
     }
 
     /// The lines of both.

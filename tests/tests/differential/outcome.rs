@@ -29,21 +29,27 @@ pub(crate) struct Difference {
     pub(crate) ours: Vec<String>,
     /// The other way round.
     pub(crate) theirs: Vec<String>,
+    /// What ended of ours and of the reference.
+    pub(crate) ends: [&'static str; 2],
 }
 
 impl Outcome {
     /// In what two outcomes differ.
-    pub(crate) fn differences(&self, theirs: &Self) -> Vec<Difference> {
+    pub(crate) fn differences(&self, reference: &Self) -> Vec<Difference> {
         let ended = |outcome: &Self| vec![outcome.ended.to_owned()];
         let pairs = [
-            ("ended", ended(self), ended(theirs)),
-            ("answered", self.answered.clone(), theirs.answered.clone()),
+            ("ended", ended(self), ended(reference)),
+            (
+                "answered",
+                self.answered.clone(),
+                reference.answered.clone(),
+            ),
             (
                 "forwarded",
                 self.forwarded.clone(),
-                theirs.forwarded.clone(),
+                reference.forwarded.clone(),
             ),
-            ("known", self.known.clone(), theirs.known.clone()),
+            ("known", self.known.clone(), reference.known.clone()),
         ];
         let differing = pairs.into_iter().filter(|(_, ours, theirs)| ours != theirs);
         differing
@@ -51,6 +57,7 @@ impl Outcome {
                 what,
                 ours: without(&ours, &theirs),
                 theirs: without(&theirs, &ours),
+                ends: [self.ended, reference.ended],
             })
             .collect()
     }
