@@ -26,5 +26,5 @@ Feature: A server that strangers attack goes on serving its own
     And the daemon on v6router says "closing the connection with a stranger" within 5 s
     And the daemon on v6router says "closing the connection with node_two" within 5 s
     When the daemon on node_two is started
-    Then node_two reaches v6router within 10 s
+    Then node_two reaches v6router within 5 s
     And the daemon on v6router has taken less than 10 MB of memory meanwhile

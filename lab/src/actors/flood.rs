@@ -31,6 +31,9 @@ const SOCKETS: usize = 64;
 /// Longest packet of rubbish, bytes.
 const LONGEST: usize = 1200;
 
+/// Bytes that packets are cut out of: to make new ones for each would cost more than to send them.
+const RUBBISH: usize = 1 << 16;
+
 /// What a stranger does with a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Manner {
@@ -248,7 +251,8 @@ impl FromStr for Manner {
 /// machine had other things to do, is left out: made up for in one burst, it would be a flood of another kind.
 fn pour(sockets: &[UdpSocket], per_second: u32, sent: &AtomicU64, on: &watch::Receiver<()>) {
     let mut noise = Noise::default();
-    let mut packet = [0; LONGEST];
+    let mut rubbish = vec![0; RUBBISH];
+    noise.fill(&mut rubbish);
     let mut turns = sockets.iter().cycle();
     let mut last = Instant::now();
     let mut due = 0.0;
@@ -256,12 +260,12 @@ fn pour(sockets: &[UdpSocket], per_second: u32, sent: &AtomicU64, on: &watch::Re
     while on.has_changed().is_ok() {
         let passed = last.elapsed();
         last += passed;
-        due += passed.min(2 * BURST).as_secs_f64() * f64::from(per_second);
+        due += passed.min(4 * BURST).as_secs_f64() * f64::from(per_second);
         while due >= 1.0 {
             due -= 1.0;
-            let len = noise.length();
-            let packet = packet.get_mut(..len).unwrap_or_default();
-            noise.fill(packet);
+            let from = noise.below(RUBBISH - LONGEST);
+            let len = noise.below(LONGEST) + 1;
+            let packet = rubbish.get(from..from + len).unwrap_or_default();
             if let Some(socket) = turns.next() {
                 // Where there is no room for it there is rubbish enough.
                 let _ = socket.send(packet);
@@ -289,8 +293,8 @@ impl Noise {
         self.0
     }
 
-    fn length(&mut self) -> usize {
-        usize::try_from(self.next() % (LONGEST as u64)).unwrap_or_default() + 1
+    fn below(&mut self, limit: usize) -> usize {
+        usize::try_from(self.next() % (limit as u64)).unwrap_or_default()
     }
 
     fn fill(&mut self, bytes: &mut [u8]) {

@@ -152,12 +152,12 @@ impl<Out: Write> Terminal<Out> {
     ) -> io::Result<()> {
         let took = time(since(self.began, at));
         self.notes.count(!self.failed_here);
-        if !self.failed_here {
-            return writeln!(self.out, "    passed in {}", took.trim_start());
-        }
         let file = feature.path.as_deref().unwrap_or_else(|| Path::new(""));
         if let Some(remark) = self.notes.take_remark(file, scenario.position.line) {
             self.indented(&remark)?;
+        }
+        if !self.failed_here {
+            return writeln!(self.out, "    passed in {}", took.trim_start());
         }
         writeln!(self.out, "    FAILED after {}", took.trim_start())
     }

@@ -83,9 +83,8 @@ pub async fn play(suite: &Suite, options: &Options, logs: &Path) -> anyhow::Resu
                 let Some(world) = world else {
                     return;
                 };
-                if !matches!(finished, ScenarioFinished::StepPassed)
-                    && let (Some(file), Some(remark)) = (&feature.path, world.remark().await)
-                {
+                let failed = !matches!(finished, ScenarioFinished::StepPassed);
+                if let (Some(file), Some(remark)) = (&feature.path, world.remark(failed).await) {
                     remarks.remark(file, scenario.position.line, remark);
                 }
                 // A hook has no other way to fail.

@@ -24,7 +24,7 @@ const PATIENT: &str = "V6_LONG";
 const PACE: Duration = Duration::from_millis(10);
 
 /// A flood that gets no further than this share of its rate proves nothing.
-const WORTH: f64 = 0.1;
+const WORTH: f64 = 0.5;
 
 /// What one machine does to another.
 #[derive(Debug)]
@@ -76,17 +76,18 @@ async fn few_lost(world: &mut World, percent: f64, from: String, to: String) -> 
     };
     let report = observe::ping(world.node(&from)?, world.address(&to)?, &how).await?;
     let siege = world.siege.as_ref().context("nobody attacks anybody")?;
-    let rate = siege.flood.rate();
-    if rate < WORTH * f64::from(siege.rate) {
+    let (rate, asked) = (siege.flood.rate(), siege.rate);
+    let (lost, sent) = (report.lost(), report.sent);
+    let mut measured = format!("{lost} of {sent} pings lost");
+    if asked > 0 {
+        measured.push_str(&format!(", under {rate:.0} packets of rubbish a second"));
+    }
+    world.measured.push(measured.clone());
+    if rate < WORTH * f64::from(asked) {
         fail!("the attacker got no further than {rate:.0} packets a second");
     }
-    let lost = 100.0 * report.lost() as f64 / f64::from(report.sent);
-    if lost >= percent {
-        fail!(
-            "{} of {} were lost, under {rate:.0} packets of rubbish a second",
-            report.lost(),
-            report.sent
-        );
+    if 100.0 * lost as f64 / f64::from(sent) >= percent {
+        fail!("{measured}");
     }
     Ok(())
 }
@@ -95,9 +96,11 @@ async fn few_lost(world: &mut World, percent: f64, from: String, to: String) -> 
 async fn little_memory(world: &mut World, node: String, limit: u64) -> Outcome {
     let siege = world.siege.as_ref().context("nobody attacks anybody")?;
     let peak = world.daemon(&node)?.memory().await?.peak;
-    let grown = peak.saturating_sub(siege.before.now);
-    if grown >= limit * 1_000_000 {
-        fail!("it grew from {} to {peak} bytes", siege.before.now);
+    let before = siege.before.now;
+    let measured = format!("the daemon on {node} had {before} bytes before, {peak} at most");
+    world.measured.push(measured.clone());
+    if peak.saturating_sub(before) >= limit * 1_000_000 {
+        fail!("{measured}");
     }
     Ok(())
 }

@@ -59,6 +59,8 @@ pub struct World {
     siege: Option<flood::Siege>,
     /// IPv4 packets that were kept to be sent again.
     kept: Vec<Vec<u8>>,
+    /// What was measured, in sentences.
+    measured: Vec<String>,
 }
 
 /// Where a scenario plays.
@@ -116,21 +118,20 @@ impl World {
         Ok(())
     }
 
-    /// What helps the reader of a failure: the last words of the daemons and where the others are.
-    pub(crate) async fn remark(&self) -> Option<String> {
-        let mut text = format!("logs: {}\n", self.stage.as_ref()?.logs.display());
-        for (node, daemon) in &self.daemons {
-            let words = daemon
-                .words()
-                .await
-                .unwrap_or_else(|error| error.to_string());
-            text.push_str(&format!(
-                "{} on {node} said:\n{}",
-                daemon.product(),
-                tail(&words)
-            ));
+    /// What is to be told after the last step: what was measured and, of a failure, the last words of the daemons and
+    /// where the others are.
+    pub(crate) async fn remark(&self, failed: bool) -> Option<String> {
+        let mut lines = self.measured.clone();
+        if failed && !self.daemons.is_empty() {
+            lines.push(format!("logs: {}", self.stage.as_ref()?.logs.display()));
+            for (node, daemon) in &self.daemons {
+                let words = daemon.words().await;
+                let words = words.unwrap_or_else(|error| error.to_string());
+                lines.push(format!("{} on {node} said:", daemon.product()));
+                lines.push(tail(&words).trim_end().to_owned());
+            }
         }
-        (!self.daemons.is_empty()).then_some(text)
+        (!lines.is_empty()).then(|| lines.join("\n"))
     }
 
     fn stage(&self) -> anyhow::Result<&Stage> {
