@@ -1,6 +1,7 @@
 //! From text to a [`Subnet`].
 
 use std::net::Ipv4Addr;
+use std::num::IntErrorKind;
 use std::str::FromStr;
 
 use super::{Mac, Subnet, SubnetAddr, SubnetError};
@@ -47,14 +48,10 @@ fn parse_mac(text: &str) -> Option<Result<Mac, SubnetError>> {
 
 /// Four decimal numbers; leading zeros, a plus sign and `-0` pass. `None` if the text has another shape.
 fn parse_v4(text: &str) -> Option<Result<Ipv4Addr, SubnetError>> {
-    let digits = |group: &str| !group.is_empty() && group.bytes().all(|b| b.is_ascii_digit());
-    let long = |group: &str| group.len() > 8;
-    if text.split('.').count() == 4 && text.split('.').all(digits) && text.split('.').any(long) {
-        return Some(Err(SubnetError::NumberTooLarge));
-    }
-    let groups = groups::<4>(text, '.', 10, 8)?;
+    let groups = groups::<4>(text, '.', 10, usize::MAX)?;
     Some(match narrow(groups) {
         Some(bytes) => Ok(Ipv4Addr::from(bytes)),
+        // The reference keeps 16 bits of each.
         None if groups.iter().all(|group| group & 0xffff <= 0xff) => {
             Err(SubnetError::NumberTooLarge)
         }
@@ -67,7 +64,7 @@ fn groups<const N: usize>(
     separator: char,
     radix: u32,
     digits: usize,
-) -> Option<[u32; N]> {
+) -> Option<[u64; N]> {
     let mut values = [0; N];
     let mut groups = text.split(separator);
     for value in &mut values {
@@ -75,16 +72,20 @@ fn groups<const N: usize>(
         if group.len() > digits {
             return None;
         }
-        // The reference takes signs, and what is negative wraps around.
+        // The reference takes signs, and what is negative wraps around; what has no room is the largest there is.
+        let read = |digits| match u64::from_str_radix(digits, radix) {
+            Err(error) if *error.kind() == IntErrorKind::PosOverflow => Some(u64::MAX),
+            other => other.ok(),
+        };
         *value = match group.strip_prefix('-') {
-            Some(digits) => u32::from_str_radix(digits, radix).ok()?.wrapping_neg(),
-            None => u32::from_str_radix(group, radix).ok()?,
+            Some(digits) => read(digits)?.wrapping_neg(),
+            None => read(group)?,
         };
     }
     groups.next().is_none().then_some(values)
 }
 
-fn narrow<const N: usize>(groups: [u32; N]) -> Option<[u8; N]> {
+fn narrow<const N: usize>(groups: [u64; N]) -> Option<[u8; N]> {
     let mut bytes = [0; N];
     for (byte, group) in bytes.iter_mut().zip(groups) {
         *byte = u8::try_from(group).ok()?;
@@ -94,14 +95,29 @@ fn narrow<const N: usize>(groups: [u32; N]) -> Option<[u8; N]> {
 
 fn parse_prefix(text: Option<&str>, max: u8) -> Result<u8, SubnetError> {
     let Some(text) = text else { return Ok(max) };
-    if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return Err(SubnetError::Prefix { max });
     }
-    match text.parse::<i32>().map(u8::try_from) {
-        Ok(Ok(len)) if len <= max => Ok(len),
-        Ok(_) => Err(SubnetError::Prefix { max }),
-        Err(_) => Err(SubnetError::NumberTooLarge),
+    let length = |number: i32| u8::try_from(number).ok().filter(|len| *len <= max);
+    if let Ok(number) = text.parse() {
+        return length(number).ok_or(SubnetError::Prefix { max });
     }
+    // The reference reads 64 bits and keeps 32 of them (atoi(3)).
+    let beyond = if text.starts_with('-') {
+        i64::MIN
+    } else {
+        i64::MAX
+    };
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "which is what is asked here"
+    )]
+    let kept = text.parse().unwrap_or(beyond) as i32;
+    Err(match length(kept) {
+        Some(_) => SubnetError::NumberTooLarge,
+        None => SubnetError::Prefix { max },
+    })
 }
 
 fn parse_weight(text: &str) -> Result<i32, SubnetError> {
@@ -115,18 +131,25 @@ fn parse_weight(text: &str) -> Result<i32, SubnetError> {
     })
 }
 
-/// Tells a group of more than four digits or with a sign, which tincd reduces and we refuse, from
-/// a text that is no address at all.
+/// Tells a group that tincd reads and we refuse, because it has a sign, `0x` or more than four digits, from a text that
+/// is no address at all.
 fn v6_error(text: &str) -> SubnetError {
-    let signed = |group: &str| group.len() > 1 && group.starts_with(['+', '-']);
     let hex = |group: &str| {
-        let digits = group.strip_prefix(['+', '-']).unwrap_or(group);
+        let digits = digits_of(group);
         group.is_empty() || (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit()))
     };
-    let odd = |group: &str| group.len() > 4 || signed(group);
+    let odd = |group: &str| group.len() > 4 || digits_of(group).len() < group.len();
     if text.split(':').all(hex) && text.split(':').any(odd) {
         SubnetError::NumberTooLarge
     } else {
         SubnetError::Address
     }
+}
+
+/// A group without what scanf(3) passes over.
+fn digits_of(group: &str) -> &str {
+    let unsigned = group.strip_prefix(['+', '-']).unwrap_or(group);
+    let bare = unsigned.strip_prefix("0x");
+    bare.or_else(|| unsigned.strip_prefix("0X"))
+        .unwrap_or(unsigned)
 }

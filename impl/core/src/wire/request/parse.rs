@@ -47,23 +47,23 @@ impl Request {
             3 => Self::ChalReply(fields.bytes("reply")?),
             4 => Self::Ack(Ack {
                 port: fields.word("port")?.parse().map_err(fields.endpoint())?,
-                weight: fields.number("weight")?,
+                weight: fields.last_number("weight")?,
                 options: fields.options()?,
             }),
             8 => Self::Ping,
             9 => Self::Pong,
             10 => Self::AddSubnet {
-                nonce: fields.nonce()?,
+                nonce: fields.nonce(|_| false)?,
                 owner: fields.name("owner")?,
                 subnet: fields.subnet()?,
             },
             11 => Self::DelSubnet {
-                nonce: fields.nonce()?,
+                nonce: fields.nonce(|_| false)?,
                 owner: fields.name("owner")?,
                 subnet: fields.subnet()?,
             },
             12 => {
-                let nonce = fields.nonce()?;
+                let nonce = fields.nonce(is_name)?;
                 let (from, to) = fields.edge()?;
                 Self::AddEdge(AddEdge {
                     nonce,
@@ -74,16 +74,16 @@ impl Request {
                         Endpoint::parse(host, port).map_err(fields.endpoint())?
                     },
                     options: fields.options()?,
-                    weight: fields.number("weight")?,
+                    weight: fields.last_number("weight")?,
                 })
             }
             13 => {
-                let nonce = fields.nonce()?;
+                let nonce = fields.nonce(is_name)?;
                 let (from, to) = fields.edge()?;
                 Self::DelEdge { nonce, from, to }
             }
             14 => Self::KeyChanged {
-                nonce: fields.nonce()?,
+                nonce: fields.nonce(is_name)?,
                 node: fields.name("node")?,
             },
             15 => Self::ReqKey {
@@ -97,7 +97,7 @@ impl Request {
                 cipher: fields.number("cipher")?,
                 digest: fields.number("digest")?,
                 mac_length: fields.number("MAC length")?,
-                compression: fields.number("compression")?,
+                compression: fields.last_number("compression")?,
                 endpoint: match (fields.words.next(), fields.words.next()) {
                     (Some(host), Some(port)) => {
                         Some(Endpoint::parse(host, port).map_err(fields.endpoint())?)
@@ -178,15 +178,31 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A number behind which tincd wants another.
     fn number(&mut self, field: &'static str) -> Result<i32, RequestError> {
         let word = self.word(field)?;
-        word.parse().map_err(|_| self.no_number(field, word, 10))
+        let leaves_a_number = |rest: &str| rest.is_empty() || scan(rest, 10).is_some();
+        word.parse()
+            .map_err(|_| self.no_number(field, word, 10, leaves_a_number))
     }
 
-    /// What is wrong with a word that is not the number of that radix.
-    fn no_number(&self, field: &'static str, word: &str, radix: u32) -> RequestError {
-        let digits = word.strip_prefix(['+', '-']).unwrap_or(word);
-        if digits.starts_with(|first: char| first.is_digit(radix)) {
+    /// A number behind which tincd wants no number.
+    fn last_number(&mut self, field: &'static str) -> Result<i32, RequestError> {
+        let word = self.word(field)?;
+        word.parse()
+            .map_err(|_| self.no_number(field, word, 10, |_| true))
+    }
+
+    /// What is wrong with a word that is not a number of that radix: only ours if tincd reads a number in it, and can
+    /// do with what that leaves of the word.
+    fn no_number(
+        &self,
+        field: &'static str,
+        word: &str,
+        radix: u32,
+        passes: impl Fn(&str) -> bool,
+    ) -> RequestError {
+        if scan(word, radix).is_some_and(passes) {
             RequestError::Number {
                 request: self.request,
                 field,
@@ -250,22 +266,25 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// Its value means nothing beyond making a line unique, so a longer one than we print is
-    /// no error.
-    fn nonce(&mut self) -> Result<u32, RequestError> {
+    /// Its value means nothing beyond making a line unique, so one of another form than ours is no error. If it ends
+    /// with other characters, tincd takes these for the next field, and the line may pass if that can be.
+    fn nonce(&mut self, passes: impl Fn(&str) -> bool) -> Result<u32, RequestError> {
         let word = self.word("nonce")?;
-        if word.bytes().all(|b| b.is_ascii_hexdigit()) {
-            Ok(u32::from_str_radix(word, 16).unwrap_or(u32::MAX))
-        } else {
-            Err(self.no_number("nonce", word, 16))
+        if scan(word, 16) == Some("") {
+            return Ok(u32::from_str_radix(word, 16).unwrap_or(u32::MAX));
         }
+        Err(self.no_number("nonce", word, 16, passes))
     }
 
     fn options(&mut self) -> Result<Options, RequestError> {
         let word = self.word("options")?;
-        u32::from_str_radix(word, 16)
-            .map(Options)
-            .map_err(|_| self.no_number("options", word, 16))
+        u32::from_str_radix(word, 16).map(Options).map_err(|_| {
+            let weight_follows = Words { ..self.words }.next().is_some();
+            self.no_number("options", word, 16, |rest| match rest {
+                "" => weight_follows,
+                _ => scan(rest, 10).is_some(),
+            })
+        })
     }
 
     fn packet_length(&mut self) -> Result<usize, RequestError> {
@@ -274,6 +293,26 @@ impl<'a> Fields<'a> {
             _ => Err(self.malformed("length")),
         }
     }
+}
+
+fn is_name(text: &str) -> bool {
+    text.parse::<NodeName>().is_ok()
+}
+
+/// What scanf(3) leaves of a word in which it reads a number of that radix; nothing if it finds none.
+fn scan(word: &str, radix: u32) -> Option<&str> {
+    let is_digit = |c: char| c.is_digit(radix);
+    let unsigned = word.strip_prefix(['+', '-']).unwrap_or(word);
+    let digits = match radix {
+        16 => unsigned
+            .strip_prefix("0x")
+            .or_else(|| unsigned.strip_prefix("0X"))
+            .filter(|digits| digits.starts_with(is_digit))
+            .unwrap_or(unsigned),
+        _ => unsigned,
+    };
+    let rest = digits.trim_start_matches(is_digit);
+    (rest.len() < digits.len()).then_some(rest)
 }
 
 #[cfg(test)]
