@@ -74,14 +74,14 @@ async fn compare(
     for seed in &seeds {
         let script = family.script(*seed);
         let began = Instant::now();
-        let (a, b) = tokio::join!(ours.hear_out(&script), theirs.hear_out(&script));
+        let (a, b) = tokio::join!(ours.hear_out(&script), theirs.hear_out_again(&script));
         let at = |who: &str| format!("{who} at seed {seed}");
         let (a, b) = (
             a.with_context(|| at("v6router"))?,
             b.with_context(|| at("tincd"))?,
         );
         for difference in a.differences(&b) {
-            let fix = fixes::ALL
+            let fix = fixes::of(&script)
                 .iter()
                 .find(|fix| fix.explains(&script, &difference));
             match fix {
@@ -194,11 +194,29 @@ impl Subject {
             .await
     }
 
+    async fn start_again(&mut self) -> anyhow::Result<()> {
+        self.daemons.forget(SUBJECT)?;
+        self.start().await
+    }
+
     async fn dial(&self, name: &str, key: &PrivateKey) -> anyhow::Result<Stranger> {
         let node = self.lab.node("strangers")?;
         let mut stranger = Stranger::dial(node, self.address, name, key, &self.key).await?;
         stranger.introduce().await?;
         Ok(stranger)
+    }
+
+    /// Likewise, once more if the daemon died: the reference's memory may have been corrupted by an earlier script, and
+    /// one that kills it does so again.
+    async fn hear_out_again(&mut self, script: &Script) -> anyhow::Result<Outcome> {
+        match self.hear_out(script).await {
+            Ok(outcome) if outcome.ended == "daemon" => self.hear_out(script).await,
+            Err(_) if self.daemons.on(SUBJECT)?.status().is_some() => {
+                self.start_again().await?;
+                self.hear_out(script).await
+            }
+            heard => heard,
+        }
     }
 
     /// Says the script, and tells what came of it.
@@ -217,8 +235,7 @@ impl Subject {
             .await;
         let ended = self.until_read(&mut talker, &mut watcher).await?;
         let dump = if ended == "daemon" {
-            self.daemons.forget(SUBJECT)?;
-            self.start().await?;
+            self.start_again().await?;
             Dump::default()
         } else {
             watcher.catch_up().await?;
