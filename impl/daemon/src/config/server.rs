@@ -21,7 +21,7 @@ use super::proxy::Proxy;
 use super::rsa_keys::{self, OwnKey};
 use super::set::ConfigSet;
 use super::syntax::{Assignment, Override};
-use super::values::{BadValue, Reader};
+use super::values::{BadValue, Reader, place};
 use crate::io::device::DeviceSetup;
 
 /// Our own configuration.
@@ -70,6 +70,8 @@ pub(crate) struct Listen {
     pub(crate) bind_to: Vec<BindTo>,
     /// `BindToInterface`.
     pub(crate) interface: Option<String>,
+    /// Where all of that is written.
+    pub(crate) places: Vec<String>,
 }
 
 /// `AddressFamily`.
@@ -204,6 +206,11 @@ impl Listen {
             family: r.one_of("AddressFamily", &FAMILIES)?.unwrap_or(Family::Any),
             bind_to: bind_to.collect::<Result<_, _>>()?,
             interface: r.text("BindToInterface").map(|entry| entry.value.clone()),
+            places: ["Port", "AddressFamily", "BindToAddress", "BindToInterface"]
+                .iter()
+                .flat_map(|variable| r.all(variable))
+                .map(place)
+                .collect(),
         })
     }
 }

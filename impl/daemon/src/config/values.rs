@@ -130,8 +130,13 @@ impl fmt::Display for BadValue {
 
 /// The one form of a remark about a value: place, variable, value, remark.
 pub(crate) fn complaint(entry: &Assignment, why: impl fmt::Display) -> String {
+    format!("{}: {why}", place(entry))
+}
+
+/// Where an entry is written, and what is written there.
+pub(crate) fn place(entry: &Assignment) -> String {
     let Assignment { key, value, at } = entry;
-    format!("{at}: {key} = {}: {why}", Shown(value))
+    format!("{at}: {key} = {}", Shown(value))
 }
 
 /// A value as remarks show it: its beginning is enough to find it again.

@@ -29,8 +29,18 @@ pub(crate) struct Pair {
 
 /// There is nothing to listen on.
 #[derive(Debug, thiserror::Error)]
-#[error("Unable to create any listening socket!")]
-pub(crate) struct NoSocket;
+#[error("Unable to create any listening socket!{}", asked_for(.places))]
+pub(crate) struct NoSocket {
+    /// Where it is written what to listen on.
+    places: Vec<String>,
+}
+
+fn asked_for(places: &[String]) -> String {
+    match places {
+        [] => String::new(),
+        _ => format!(" It was asked for by {}", places.join(", ")),
+    }
+}
 
 /// Opens all sockets. One that cannot be bound is logged and left out.
 ///
@@ -82,7 +92,9 @@ pub(crate) async fn open(
         }
     }
     if pairs.is_empty() {
-        Err(NoSocket)
+        Err(NoSocket {
+            places: listen.places.clone(),
+        })
     } else {
         Ok(pairs)
     }
@@ -266,6 +278,7 @@ mod tests {
                 .into_iter()
                 .collect(),
             interface: None,
+            places: vec!["tinc.conf line 3: Port = 0".to_owned()],
         }
     }
 
@@ -330,10 +343,11 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_to_listen_on_is_an_error() {
-        assert!(
-            open(&listen(0, Family::V4, Some("192.0.2.1")), SETUP, Vec::new())
-                .await
-                .is_err()
+        let listen = listen(0, Family::V4, Some("192.0.2.1"));
+        let error = open(&listen, SETUP, Vec::new()).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "Unable to create any listening socket! It was asked for by tinc.conf line 3: Port = 0"
         );
     }
 
