@@ -22,6 +22,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 pub mod addr;
+mod budget;
 pub mod constants;
 pub mod crypto;
 pub mod dataplane;

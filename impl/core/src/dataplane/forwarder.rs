@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::budget::Budget;
 use super::send::{clamp_mss, give_back, next_stop, send};
 use super::{Egress, Forwarding, Mode, Transit};
+use crate::budget::Budget;
 use crate::forward::refusal::{Reason, Refusal};
 use crate::forward::too_big::{self, Verdict};
 use crate::graph::NodeId;

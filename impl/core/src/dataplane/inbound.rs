@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::budget::Budget;
 use super::egress::frame_len;
 use super::{
     Egress, Forwarder, Forwarding, Handling, InKey, KeyEpoch, Origin, PeerPath, UdpPath, Up,
 };
+use crate::budget::Budget;
 use crate::constants::{MAX_SEQNO, SEQNO_LEN};
 use crate::crypto::packet::OpenError;
 use crate::graph::NodeId;

@@ -5,7 +5,6 @@
 //! reports what only the control side may judge as [`Up`]. No lock is waited for and nothing is
 //! allocated for a packet that goes by UDP.
 
-mod budget;
 mod egress;
 mod forwarder;
 mod inbound;

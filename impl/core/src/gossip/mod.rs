@@ -7,17 +7,16 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
 
+use crate::budget::Budget;
+
 /// Most lines remembered at once. Our own cap: a peer that floods faster loses duplicate
 /// suppression for its oldest lines, not our memory.
 const MOST_LINES: usize = 65_536;
 
-/// Requests that a neighbour may make at once: the whole state of a mesh of six thousand nodes,
-/// which a new connection or the end of a partition brings. Our own cap.
-const MOST_AT_ONCE: u32 = 65_536;
-
-/// Requests that it may make each second from then on; a mesh of a thousand nodes at rest makes
-/// a few. Our own cap.
-const PER_SECOND: u32 = 500;
+/// What a neighbour may ask of us: at once the whole state of a mesh of six thousand nodes, which a new connection or the
+/// end of a partition brings, and 500 requests a second from then on; a mesh of a thousand nodes at rest makes a few.
+/// Our own cap.
+pub(crate) const ALLOWANCE: Budget = Budget::new(65_536, Duration::from_millis(2));
 
 /// Contradictions of each kind within one housekeeping pass from which on the name is taken to
 /// be in use twice (tinc 1.0).
@@ -68,39 +67,6 @@ impl PastLines {
         let (_, median, _) = times.select_nth_unstable(middle);
         let median = *median;
         self.0.retain(|_, seen| *seen > median);
-    }
-}
-
-/// How much a neighbour has said of late: no honest burst is too much, a flood is.
-#[derive(Debug)]
-pub struct Allowance {
-    left: u32,
-    /// Up to when it was earned.
-    earned: Instant,
-}
-
-impl Allowance {
-    /// Of somebody who appeared at `now`.
-    #[must_use]
-    pub fn new(now: Instant) -> Self {
-        Self {
-            left: MOST_AT_ONCE,
-            earned: now,
-        }
-    }
-
-    /// Counts one request; says whether it is still within bounds.
-    pub fn spend(&mut self, now: Instant) -> bool {
-        let seconds = now.saturating_duration_since(self.earned).as_secs();
-        if seconds > 0 {
-            let whole = u32::try_from(seconds).unwrap_or(u32::MAX);
-            let more = PER_SECOND.saturating_mul(whole);
-            self.left = self.left.saturating_add(more).min(MOST_AT_ONCE);
-            self.earned += Duration::from_secs(seconds);
-        }
-        let within = self.left > 0;
-        self.left = self.left.saturating_sub(1);
-        within
     }
 }
 
@@ -177,23 +143,6 @@ mod tests {
             past.is_new(number.to_string().as_bytes(), now);
             assert!(past.0.len() <= MOST_LINES);
         }
-    }
-
-    #[test]
-    fn an_allowance_is_spent_at_once_and_earned_again_by_the_second() {
-        let start = Instant::now();
-        let mut allowance = Allowance::new(start);
-        let mut spend = |times: u32, at: Duration| (0..times).all(|_| allowance.spend(start + at));
-        assert!(spend(MOST_AT_ONCE, Duration::ZERO));
-        assert!(!spend(1, Duration::from_millis(999)));
-        for second in 1..10 {
-            // Fractions of a second are not lost.
-            assert!(spend(PER_SECOND, Duration::from_millis(1100) * second));
-        }
-        assert!(spend(PER_SECOND, Duration::from_secs(10)));
-        assert!(!spend(1, Duration::from_secs(10)));
-        assert!(spend(MOST_AT_ONCE, Duration::from_secs(1000)));
-        assert!(!spend(1, Duration::from_secs(1000)));
     }
 
     #[test]

@@ -8,7 +8,8 @@ use rand_core::CryptoRng;
 
 use super::{Backlog, Closing, ConnId, HostConfig, Node, Output};
 use crate::addr::Endpoint;
-use crate::gossip::Allowance;
+use crate::budget::Budget;
+use crate::gossip::ALLOWANCE;
 use crate::graph::{Edge, NodeId};
 use crate::meta::{Ack, Connection, Event, PeerTerms};
 use crate::name::NodeName;
@@ -41,7 +42,7 @@ pub(super) struct Active {
     pub(super) options: Options,
     pub(super) since: Instant,
     /// What it may still ask of us.
-    pub(super) allowance: Allowance,
+    pub(super) allowance: Budget,
     /// It carried a PONG, or lasted long enough to count as good.
     pub(super) proven: bool,
 }
@@ -212,7 +213,7 @@ impl Node {
             node,
             options,
             since: now,
-            allowance: Allowance::new(now),
+            allowance: ALLOWANCE,
             proven: false,
         });
         tracing::info!("connection with {name} ({}) activated", link.address);

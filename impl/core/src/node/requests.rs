@@ -69,7 +69,7 @@ impl Node {
     fn within_allowance(&mut self, conn: ConnId, now: Instant) -> bool {
         let link = self.links.get_mut(&conn);
         let active = link.and_then(|link| link.active.as_mut());
-        active.is_some_and(|active| active.allowance.spend(now))
+        active.is_some_and(|active| active.allowance.take(now))
     }
 
     fn add_subnet(
