@@ -1,0 +1,17 @@
+Feature: Venues that let nothing out but what their web proxy fetches
+
+  Background:
+    Given the network "how-to"
+    And tinc is set up as it should be
+    And nothing leads out of cafe but its web proxy
+
+  Scenario: A Pi that knows of the proxy is on the internet
+    Given node_one's tinc.conf also says "Proxy = http 192.168.1.1 3128"
+    When all daemons are started
+    Then laptop reaches www within 5 s
+    And www reaches laptop within 1 s
+    And 300 pings from laptop to www lose none
+
+  Scenario: One that does not know of it stays outside
+    When all daemons are started
+    Then laptop does not reach www in 4 s
