@@ -89,6 +89,7 @@ fn whom_we_cannot_talk_to_is_refused_without_a_word() {
 fn a_node_of_tinc_1_1_is_welcome() {
     for mut hand in [Hand::dials(), Hand::is_dialled()] {
         hand.say("0 hand 17.7").unwrap();
+        assert_eq!(hand.our.conn.peer_minor(), Some(7));
         for number in 1..=4 {
             hand.say_right(number).unwrap();
         }

@@ -27,6 +27,8 @@ pub(crate) struct Handshake {
     dialled: Option<NodeName>,
     /// When the connection, or the attempt to make it, began.
     started: Instant,
+    /// What the peer can do beyond this protocol, as its ID says it.
+    minor: Option<u32>,
     state: State,
 }
 
@@ -95,6 +97,7 @@ impl Handshake {
         Self {
             dialled: Some(expect),
             started,
+            minor: None,
             state: State::Id,
         }
     }
@@ -104,6 +107,7 @@ impl Handshake {
         Self {
             dialled: None,
             started,
+            minor: None,
             state: State::Id,
         }
     }
@@ -119,6 +123,11 @@ impl Handshake {
             | State::ChalReply { peer, .. }
             | State::Ack { peer, .. } => Some(&peer.name),
         }
+    }
+
+    /// The minor version in the peer's ID.
+    pub(crate) fn peer_minor(&self) -> Option<u32> {
+        self.minor
     }
 
     /// The caller has yet to say who the peer is.
@@ -174,6 +183,7 @@ impl Handshake {
         let (state, step) = match (state, request) {
             (State::Id, Request::Id { name, version }) => {
                 self.check_id(&name, version, ours)?;
+                self.minor = version.minor;
                 (State::Terms { name: name.clone() }, Step::Identified(name))
             }
             (State::MetaKey(peer), Request::MetaKey(key)) => {

@@ -255,4 +255,11 @@ impl Connection {
     pub fn peer_name(&self) -> Option<&NodeName> {
         self.handshake.peer_name()
     }
+
+    /// The minor version in the peer's ID: tinc 1.1 has one, also when it is told to speak the
+    /// protocol of 1.0 alone, tinc 1.0 none.
+    #[must_use]
+    pub fn peer_minor(&self) -> Option<u32> {
+        self.handshake.peer_minor()
+    }
 }

@@ -19,13 +19,18 @@ use crate::wire::request::{AnsKey, AnsKeyMaterial, Request};
 /// Shortest time between two REQ_KEYs to one node (tinc 1.0).
 const ASK_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Tells a node to send nothing by UDP: no key of any cipher has two bytes. A tincd is left
-/// without a key and sends by its meta connection; a node of our own kind knows what is meant,
+/// Tells a node to send nothing by UDP: no key of any cipher has two bytes. A tincd, 1.1 too, is
+/// left without a key and sends by its meta connection; a node of our own kind knows what is meant,
 /// and keeps the key it has for probes. Ours.
 const NO_KEY: [u8; 2] = [0; 2];
 
-/// How long a key is withheld at most from a node that asks for one.
+/// How long a key is withheld at most from a node that asks for one. A tincd that has one again
+/// sends by UDP at once, as long packets as before.
 const WITHHOLD: Duration = Duration::from_secs(300);
+
+/// The same for tinc 1.1: the default of its `UDPDiscoveryTimeout`. By then it has given the path
+/// up by itself and tries it before it sends packets that way, which it cannot do without a key.
+const WITHHOLD_FROM_1_1: Duration = Duration::from_secs(30);
 
 /// How long packets sealed by the key before are still opened: what is under way when keys
 /// change is not lost. Our own; the reference forgets at once.
@@ -106,7 +111,12 @@ impl Node {
         let Some(conn) = peer.link else {
             return;
         };
-        peer.withheld = Some(Withheld { since: now, len });
+        let minor = self
+            .links
+            .get(&conn)
+            .and_then(|link| link.meta.peer_minor());
+        let until = now + minor.map_or(WITHHOLD, |_| WITHHOLD_FROM_1_1);
+        peer.withheld = Some(Withheld { until, len });
         let (cipher, digest, mac_length, compression) = self.settings.packet.numbers();
         let answer = AnsKey {
             from: self.settings.name.clone(),
@@ -123,8 +133,7 @@ impl Node {
 
     fn withholds_key(&self, id: NodeId, now: Instant) -> bool {
         let withheld = self.peers.get(id).and_then(|peer| peer.withheld);
-        withheld
-            .is_some_and(|Withheld { since, .. }| now.saturating_duration_since(since) < WITHHOLD)
+        withheld.is_some_and(|withheld| now < withheld.until)
     }
 
     /// Makes a key for a node and tells it.

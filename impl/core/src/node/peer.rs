@@ -47,7 +47,8 @@ pub(super) struct SendKey {
 /// A key that is kept from a node while UDP between us does not work.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Withheld {
-    pub(super) since: Instant,
+    /// When it may be given at the latest.
+    pub(super) until: Instant,
     /// Length in bytes of the frames that were lost.
     pub(super) len: u16,
 }

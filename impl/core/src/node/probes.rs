@@ -148,7 +148,11 @@ impl Node {
         if let Some(next) = seen {
             self.timers.set(Timer::Watch(id), now + next);
         }
-        if let Some(peer) = self.peers.get_mut(id) {
+        // What was lost has to pass again: a shorter probe may have been answered before the node
+        // heard that it has no key.
+        if let Some(peer) = self.peers.get_mut(id)
+            && peer.withheld.is_some_and(|withheld| len >= withheld.len)
+        {
             peer.withheld = None;
         }
         self.path_mtu_event(id, now, |pmtu| pmtu.on_reply(len));

@@ -18,6 +18,9 @@ use v6router_core::options::Options;
 
 use crate::ends::{End, identity, key, name};
 
+/// How an [`End`] of ours introduces itself as mallory.
+const ID: &[u8] = b"0 mallory 17\n";
+
 pub(crate) const CONN: ConnId = ConnId(1);
 pub(crate) const PING_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -28,6 +31,8 @@ pub(crate) struct Siege {
     pub(crate) backlog: Arc<Backlog>,
     pub(crate) now: Instant,
     pub(crate) rng: StdRng,
+    /// The version in mallory's ID.
+    version: &'static str,
     /// What the node wanted, except to write to mallory.
     pub(crate) outputs: Vec<Output>,
 }
@@ -39,6 +44,15 @@ impl Siege {
 
     /// The same with changes to the settings of the node.
     pub(crate) fn with(options: Options, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::begin("17", options, change)
+    }
+
+    /// Mallory says in her ID that she speaks this version of the protocol.
+    pub(crate) fn by(version: &'static str, options: Options) -> Self {
+        Self::begin(version, options, |_| {})
+    }
+
+    fn begin(version: &'static str, options: Options, change: impl FnOnce(&mut Settings)) -> Self {
         let (ours, theirs) = (key(1024, 0), key(1024, 1));
         let mallory = End::initiator(identity("mallory", theirs.clone()), "alice", ours.clone());
         let mut settings = Settings {
@@ -77,6 +91,7 @@ impl Siege {
             backlog: Arc::default(),
             now,
             rng,
+            version,
             outputs: Vec::new(),
         };
         let peer = SocketAddr::from(([192, 0, 2, 66], 40_000));
@@ -119,9 +134,12 @@ impl Siege {
     /// Lets the node hear what mallory has to say.
     pub(crate) fn listen(&mut self) {
         loop {
-            let bytes = self.mallory.output();
+            let mut bytes = self.mallory.output();
             if bytes.is_empty() {
                 return;
+            }
+            if let Some(rest) = bytes.strip_prefix(ID) {
+                bytes = [b"0 mallory ", self.version.as_bytes(), b"\n", rest].concat();
             }
             for bytes in bytes.chunks(16_384) {
                 self.tell(Input::Meta { conn: CONN, bytes });

@@ -98,7 +98,7 @@ pub enum Request {
 pub struct Version {
     /// The number that must agree.
     pub major: i32,
-    /// What the peer can do beyond; not used by this protocol.
+    /// What the peer can do beyond. None of it is used; a node of tinc 1.0 says nothing of it.
     pub minor: Option<u32>,
 }
 
