@@ -56,6 +56,46 @@ Feature: Router mode, tinc's default
     Then laptop_one reaches laptop_five within 8 s
     And the way from laptop_one to laptop_five leads through node_one, then v6router, then node_five
 
+  Scenario: The server counts as a hop of IPv4 too
+    Given the network "five-pis"
+    And tinc is set up as it should be, in router mode
+    And v6router's tinc.conf also says "DecrementTTL = yes"
+    And node_one's tinc.conf also says "IndirectData = yes"
+    And node_five's tinc.conf also says "IndirectData = yes"
+    When all daemons are started
+    Then node_one reaches 10.87.0.15 within 8 s
+    And node_one is refused these packets:
+      | to         | payload | hops | by        | type | code | mtu | length |
+      | 10.87.0.15 | 100     | 1    | 10.87.0.1 | 11   | 0    | 0   | 156    |
+
+  Scenario: A server in switch mode counts as a hop
+    Given the network "five-pis"
+    And tinc is set up as it should be
+    And v6router's tinc.conf also says "DecrementTTL = yes"
+    And node_one's tinc.conf also says "IndirectData = yes"
+    And node_five's tinc.conf also says "IndirectData = yes"
+    When all daemons are started
+    And v6router runs "ip address add 10.66.0.1/24 dev v6router"
+    And node_one runs "ip address add 10.66.0.11/24 dev v6router"
+    And node_five runs "ip address add 10.66.0.15/24 dev v6router"
+    Then node_one reaches 10.66.0.15 within 8 s
+    And node_one is refused these packets:
+      | to         | payload | hops | by        | type | code | mtu | length |
+      | 10.66.0.15 | 100     | 1    | 10.66.0.1 | 11   | 0    | 0   | 156    |
+
+  # A tincd lowers the hop limit of neighbour discovery too, so that nobody finds anybody.
+  @v6router
+  Scenario: A server in switch mode counts as a hop of IPv6 too
+    Given the network "five-pis"
+    And tinc is set up as it should be
+    And v6router's tinc.conf also says "DecrementTTL = yes"
+    And node_one's tinc.conf also says "IndirectData = yes"
+    And node_five's tinc.conf also says "IndirectData = yes"
+    When all daemons are started
+    Then every client reaches www within 8 s
+    And laptop_one reaches laptop_five within 8 s
+    And the way from laptop_one to laptop_five leads through node_one, then v6router, then node_five
+
   Scenario: The server's kernel forwards
     Given the network "five-pis"
     And tinc is set up as it should be, in router mode

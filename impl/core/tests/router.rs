@@ -10,12 +10,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use routing::{Net, both, packet, sized};
-use v6router_core::dataplane::{
-    Broadcast, Egress, Forwarder, Mode, Origin, Owners, Policy, Transit,
-};
+use routing::{Net, both, hops, packet, sized};
+use v6router_core::dataplane::{Broadcast, Egress, Forwarder, Origin, Policy, Transit};
 use v6router_core::options::Options;
-use v6router_core::subnet::{IpTable, Mac};
+use v6router_core::subnet::Mac;
 
 #[test]
 fn packets_go_to_the_owner_of_their_destination_and_come_to_ours() {
@@ -145,7 +143,6 @@ fn transit_counts_as_a_hop_if_asked_for() {
     });
     let local: [IpAddr; 2] = [[10, 0, 0, 1].into(), "fd00::1".parse().unwrap()];
     assert!(net.forwarding.station.has(&local));
-    let hops = |frame: &[u8]| if frame[12] == 8 { frame[22] } else { frame[21] };
     for mut frame in both(1, 2, 100, 64) {
         let outcome = net.forward(&mut frame, Origin::Udp(net.a));
         assert_eq!(hops(&outcome.sent[0].1), 63);
@@ -357,39 +354,6 @@ fn what_is_delivered_is_addressed_to_the_station_that_asked() {
     let mut frame = packet("10.1.0.7", "10.0.0.7");
     assert!(net.forward(&mut frame, Origin::Udp(net.a)).for_device);
     assert_eq!(frame[..6], [2, 0, 0, 0, 0, 0x0a]);
-}
-
-#[test]
-fn switch_mode_knows_forwarding_and_direct_only_too() {
-    let policy = |transit, direct_only| Policy {
-        mode: Mode::Switch,
-        transit,
-        direct_only,
-        ..Policy::default()
-    };
-    let route = |policy: Policy, origin: fn(&Net) -> Origin| {
-        let mut net = Net::new(policy);
-        let mac = Mac([2, 0, 0, 0, 0, 3]);
-        let macs = [(mac, v6router_core::dataplane::Owner::Node(net.far))].into();
-        let ips = IpTable::default();
-        net.forwarding.owners = Arc::new(Owners { macs, ips });
-        let mut frame = packet("10.0.0.7", "10.3.0.7");
-        frame[..6].copy_from_slice(&mac.0);
-        let outcome = net.forward(&mut frame, origin(&net));
-        assert!(outcome.to_device.is_empty(), "a switch tells nobody");
-        (outcome.for_device, outcome.sent.len())
-    };
-    let device: fn(&Net) -> Origin = |_| Origin::Device;
-    let neighbour: fn(&Net) -> Origin = |net| Origin::Udp(net.b);
-    assert_eq!(route(policy(Transit::Internal, false), device), (false, 1));
-    assert_eq!(route(policy(Transit::Internal, true), device), (false, 0));
-    assert_eq!(
-        route(policy(Transit::Internal, false), neighbour),
-        (false, 1)
-    );
-    assert_eq!(route(policy(Transit::Off, false), neighbour), (false, 0));
-    assert_eq!(route(policy(Transit::Off, false), device), (false, 1));
-    assert_eq!(route(policy(Transit::Kernel, false), neighbour), (true, 0));
 }
 
 #[test]

@@ -48,7 +48,7 @@ pub struct Policy {
     pub broadcast: Broadcast,
     /// Packets that would need a relay are refused (`DirectOnly`).
     pub direct_only: bool,
-    /// We count as a hop of what we pass on (`DecrementTTL`).
+    /// We count as a hop of what we pass on (`DecrementTTL`), in all modes.
     pub decrement_ttl: bool,
     /// UDP packets inherit the class of service of what is in them (`PriorityInheritance`).
     pub priority_inheritance: bool,

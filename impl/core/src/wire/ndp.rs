@@ -44,6 +44,22 @@ pub fn unsolicited_neighbour_advertisement(mac: Mac, address: Ipv6Addr, router: 
     icmpv6::frame(&link, address, ALL_NODES, &message)
 }
 
+/// Whether a frame holds any message of neighbour discovery that no router passed on, so that its
+/// receivers take it (RFC 4861 sections 6.1, 7.1 and 8.1).
+pub(crate) fn is_valid_in(frame: &Frame<'_>) -> bool {
+    let kinds = Icmpv6Types::RouterSolicit.0..=Icmpv6Types::Redirect.0;
+    message_in(frame)
+        .is_some_and(|(hop_limit, kind)| hop_limit == HOP_LIMIT && kinds.contains(&kind))
+}
+
+/// Hop limit and type of the ICMPv6 message in a frame.
+fn message_in(frame: &Frame<'_>) -> Option<(u8, u8)> {
+    let (header, message) = frame.payload().split_first_chunk::<IPV6_HEADER_LEN>()?;
+    let is_icmpv6 = frame.ethertype() == ETHERTYPE_IPV6 && header[6] == Icmpv6.0;
+    let kind = message.first().filter(|_| is_icmpv6)?;
+    Some((header[HOP_LIMIT_AT], *kind))
+}
+
 /// The option that says which station an advertisement speaks of (RFC 4861 section 4.6.1).
 fn target_address(Mac([a, b, c, d, e, f]): Mac) -> [u8; OPTION_UNIT] {
     [NdpOptionTypes::TargetLLAddr.0, 1, a, b, c, d, e, f]
@@ -66,11 +82,7 @@ impl Solicitation {
     /// Whether a frame holds one, valid or not.
     #[must_use]
     pub fn is_in(frame: &Frame<'_>) -> bool {
-        let (header, message) = match frame.payload().split_first_chunk::<IPV6_HEADER_LEN>() {
-            Some(parts) if frame.ethertype() == ETHERTYPE_IPV6 => parts,
-            _ => return false,
-        };
-        header[6] == Icmpv6.0 && message.first() == Some(&Icmpv6Types::NeighborSolicit.0)
+        message_in(frame).is_some_and(|(_, kind)| kind == Icmpv6Types::NeighborSolicit.0)
     }
 
     /// Reads one that can be answered; `None` if it fails a check of RFC 4861 section 7.1.1 or

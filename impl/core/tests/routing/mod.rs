@@ -1,4 +1,5 @@
 //! One forwarder and a picture made by hand: what became of a frame.
+#![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -137,6 +138,11 @@ impl Outcome {
             }
         }
     }
+}
+
+/// The time to live or hop limit of the packet in a frame.
+pub(crate) fn hops(frame: &[u8]) -> u8 {
+    if frame[12] == 8 { frame[22] } else { frame[21] }
 }
 
 pub(crate) fn packet(from: &str, to: &str) -> Vec<u8> {
