@@ -45,6 +45,8 @@ pub enum Up {
     },
     /// The sequence numbers of a key of ours are running out.
     KeySpent(NodeId),
+    /// A node still seals by a key of ours that has been replaced.
+    OldKey(NodeId),
 }
 
 /// What the kernel is to write into the IP header of a datagram.

@@ -93,6 +93,13 @@ impl Inbound {
         if seqno > MAX_SEQNO {
             egress.report(Up::KeySpent(peer));
         }
+        if path
+            .in_keys
+            .first()
+            .is_some_and(|newest| newest.epoch != key.epoch)
+        {
+            egress.report(Up::OldKey(peer));
+        }
         match probe::kind(frame) {
             Some(probe::Kind::Request) => {
                 answer(frame, peer, path, from, egress);
@@ -272,6 +279,46 @@ mod tests {
             let mut egress = Egress::default();
             inbound.open(&mut datagram, from, &forwarding, now, &mut egress);
             assert_eq!(inbound.windows.len(), 1);
+        }
+    }
+
+    #[test]
+    fn the_use_of_a_replaced_key_is_reported() {
+        let mut rng = StdRng::seed_from_u64(1);
+        let mut graph = Graph::new("me".parse().unwrap());
+        let peer = graph.intern(&"peer".parse().unwrap());
+        let keys = [0; 2].map(|_| PacketKey::generate(PacketSpec::default(), &mut rng));
+        let (address, socket) = (([192, 0, 2, 1], 655).into(), 0);
+        let from = UdpPath { address, socket };
+        let mut forwarding = Forwarding::alone(graph.me(), Policy::default());
+        let in_keys = keys.iter().zip([2, 1]);
+        let path = PeerPath {
+            via: peer,
+            nexthop: peer,
+            options: Options::NONE,
+            mtu: 1518,
+            min_mtu: 0,
+            udp: Some(from),
+            out_key: None,
+            in_keys: in_keys
+                .map(|(key, epoch)| Arc::new(InKey::new(key, KeyEpoch(epoch))))
+                .collect(),
+            known_at: vec![from.address.ip()],
+        };
+        forwarding.peers.insert(peer, Arc::new(path));
+        for (key, reported) in keys.iter().zip([vec![], vec![Up::OldKey(peer)]]) {
+            let mut datagram = Vec::new();
+            Sealer::new(key).seal(1, &[1; 64], &mut datagram);
+            let (mut inbound, mut egress) = (Inbound::default(), Egress::default());
+            inbound.open(
+                &mut datagram,
+                from,
+                &forwarding,
+                Instant::now(),
+                &mut egress,
+            );
+            let reports: Vec<_> = egress.reports().collect();
+            assert_eq!(reports, reported);
         }
     }
 }

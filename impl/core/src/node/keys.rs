@@ -32,6 +32,9 @@ const WITHHOLD: Duration = Duration::from_secs(300);
 /// up by itself and tries it before it sends packets that way, which it cannot do without a key.
 const WITHHOLD_FROM_1_1: Duration = Duration::from_secs(30);
 
+/// From a new key on, how long packets sealed by the one before may be under way. Ours.
+const UNDER_WAY: Duration = Duration::from_secs(3);
+
 /// How long packets sealed by the key before are still opened: what is under way when keys
 /// change is not lost. Our own; the reference forgets at once.
 const GRACE: Duration = Duration::from_secs(10);
@@ -277,6 +280,26 @@ impl Node {
             .is_some_and(|renewed| now.saturating_duration_since(renewed) < GRACE);
         if !renewed_lately {
             self.renew_keys(now, rng);
+        }
+    }
+
+    /// A node still seals by the key before. If nothing can be under way for so long, the new one
+    /// went by another way and was overtaken by it: a tincd uses what came last, and its packets
+    /// would be lost from the end of [`GRACE`] until it checks the path, for a minute by default.
+    pub(super) fn old_key_used(&mut self, id: NodeId, now: Instant, rng: &mut dyn CryptoRng) {
+        let Some(peer) = self.peers.get_mut(id) else {
+            return;
+        };
+        let used = peer.in_keys.get_mut(1);
+        let overtook = used.filter(|key| {
+            key.retired
+                .is_some_and(|since| now.saturating_duration_since(since) >= UNDER_WAY)
+        });
+        if let Some(key) = overtook.filter(|_| peer.withheld.is_none()) {
+            // It becomes the key before the next one; nobody has the one between.
+            key.retired = None;
+            peer.in_keys.remove(0);
+            self.send_key(id, now, rng);
         }
     }
 

@@ -199,6 +199,7 @@ impl Node {
             Up::Source { peer, path } => self.source_proven(peer, path),
             Up::TooBig { peer, len } => self.refused_as_too_big(peer, len, now),
             Up::KeySpent(_) => self.key_spent(now, rng),
+            Up::OldKey(peer) => self.old_key_used(peer, now, rng),
         }
     }
 
