@@ -126,8 +126,10 @@ fn cast() -> Vec<Member> {
     members
 }
 
-/// After a restart two tincds sometimes send each other by UDP what the other does not open, until they check the path
-/// again: with their defaults after 65 s.
+/// A tincd that comes up sends a neighbour its first key by a relay, as long as it has not heard of the other end of
+/// their connection, and the next one directly. The neighbour keeps what came last: where that is the first, what it
+/// sends is lost until it checks the path again, with the defaults after 65 s. A dozen tincds without anybody else lost
+/// a pair in each of three runs, twice at the start. With v6router at one end the old key is noticed and replaced.
 fn checks(product: Product) -> &'static str {
     match product {
         Product::V6router => "",
