@@ -1,0 +1,113 @@
+//! `BindToInterface` on a machine with two cables to another.
+
+mod support;
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use support::{BOTH, Kind, Site, TempDir, alone};
+
+fn ip(words: &str) {
+    let status = Command::new("ip").args(words.split(' ')).status().unwrap();
+    assert!(status.success(), "ip {words}");
+}
+
+/// The machine at the other end of both cables: it has 10.1.0.2 and 10.2.0.2, and we have 10.1.0.1 and 10.2.0.1.
+struct Far(Child);
+
+impl Far {
+    fn new() -> Self {
+        let mut holder = Command::new("unshare");
+        holder
+            .args(["--net", "sh", "-c", "echo here; exec cat"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let mut far = Self(holder.spawn().unwrap());
+        let mut line = String::new();
+        let stdout = far.0.stdout.take().unwrap();
+        BufReader::new(stdout).read_line(&mut line).unwrap();
+        assert_eq!(line, "here\n");
+        for n in [1, 2] {
+            let pid = far.0.id();
+            ip(&format!(
+                "link add near{n} type veth peer name far{n} netns {pid}"
+            ));
+            ip(&format!("address add 10.{n}.0.1/24 dev near{n}"));
+            ip(&format!("link set near{n} up"));
+            far.run(&format!(
+                "ip address add 10.{n}.0.2/24 dev far{n} && ip link set far{n} up"
+            ));
+        }
+        far
+    }
+
+    /// A command that runs there.
+    fn command(&self) -> Command {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/proc/{}/ns/net", self.0.id()));
+        command
+    }
+
+    fn run(&self, script: &str) {
+        let status = self.command().args(["sh", "-c", script]).status().unwrap();
+        assert!(status.success(), "{script}");
+    }
+
+    /// Whether something listens on port 655 of an address of ours.
+    fn can_connect(&self, to: &str) -> bool {
+        let mut bash = self.command();
+        bash.args(["bash", "-c", &format!("exec 3<>/dev/tcp/{to}/655")]);
+        bash.stderr(Stdio::null()).status().unwrap().success()
+    }
+
+    /// A tincd there.
+    fn start(&self, site: &Site) -> support::Daemon {
+        let inner = site.command(Kind::Tincd);
+        let mut command = self.command();
+        command.arg(inner.get_program()).args(inner.get_args());
+        command.args(["-D", "-d3"]);
+        site.spawn(command)
+    }
+}
+
+impl Drop for Far {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The first address of the other is on the second cable.
+#[test]
+fn bound_to_an_interface_we_listen_and_dial_there_only() {
+    alone(
+        "bound_to_an_interface_we_listen_and_dial_there_only",
+        || {
+            let far = Far::new();
+            for kind in BOTH {
+                for (conf, from, both) in [
+                    ("", "10.2.0.1", true),
+                    ("BindToInterface = near1\n", "10.1.0.1", false),
+                ] {
+                    let dir = TempDir::new();
+                    let other = ("node_two", "Address = 10.2.0.2\nAddress = 10.1.0.2");
+                    let hosts = [("node_one", ""), other];
+                    let conf = format!("{conf}ConnectTo = node_two\n");
+                    let one = Site::new(dir.path(), "node_one", &conf, &hosts);
+                    let two = Site::new(dir.path(), "node_two", "", &hosts);
+                    let _two = far.start(&two);
+                    two.wait_for_log("Ready");
+                    let _one = one.start(kind, &[]);
+                    one.wait_for_log("Ready");
+                    two.wait_for_log("activated");
+                    let seen = two.log();
+                    let connected = |from| seen.contains(&format!("Connection from {from} port"));
+                    assert!(connected(from), "{kind:?} {conf}: {seen}");
+                    assert_eq!(connected("10.2.0.1"), both, "{kind:?} {conf}: {seen}");
+                    assert!(far.can_connect("10.1.0.1"), "{kind:?} {conf}");
+                    assert_eq!(far.can_connect("10.2.0.1"), both, "{kind:?} {conf}");
+                }
+            }
+        },
+    );
+}
