@@ -1,4 +1,4 @@
-//! `BindToInterface` on a machine with two cables to another.
+//! A machine with two cables to another: on which of them we listen, dial and look for nodes.
 
 mod support;
 
@@ -10,6 +10,11 @@ use support::{BOTH, Kind, Site, TempDir, alone};
 fn ip(words: &str) {
     let status = Command::new("ip").args(words.split(' ')).status().unwrap();
     assert!(status.success(), "ip {words}");
+}
+
+fn nft(words: &str) {
+    let status = Command::new("nft").arg(words).status().unwrap();
+    assert!(status.success(), "nft {words}");
 }
 
 /// The machine at the other end of both cables: it has 10.1.0.2 and 10.2.0.2, and we have 10.1.0.1 and 10.2.0.1.
@@ -75,6 +80,55 @@ impl Drop for Far {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// How many datagrams have left for port 655 of all nodes on the first cable.
+fn sent_to_all_nodes() -> u32 {
+    let output = Command::new("nft")
+        .args(["list", "table", "inet", "watch"])
+        .output();
+    let text = String::from_utf8(output.unwrap().stdout).unwrap();
+    let (_, rest) = text.split_once("counter packets ").unwrap();
+    rest.split(' ').next().unwrap().parse().unwrap()
+}
+
+/// IPv6 has no broadcast: the probes go to ff02::1 (RFC 4291 section 2.7.1), as tincd's do.
+#[test]
+fn nodes_nearby_are_looked_for_by_multicast_where_they_are_known_by_ipv6() {
+    alone(
+        "nodes_nearby_are_looked_for_by_multicast_where_they_are_known_by_ipv6",
+        || {
+            let far = Far::new();
+            ip("address add fd00:1::1/64 dev near1 nodad");
+            far.run("ip address add fd00:1::2/64 dev far1 nodad");
+            for (kind, look) in [(Kind::Ours, true), (Kind::Tincd, true), (Kind::Ours, false)] {
+                nft("add table inet watch");
+                nft("add chain inet watch out { type filter hook output priority 0; }");
+                nft(
+                    "add rule inet watch out oifname near1 ip6 daddr ff02::1 udp dport 655 counter",
+                );
+                let dir = TempDir::new();
+                let hosts = [("node_one", ""), ("node_two", "Address = fd00:1::2")];
+                let yes = if look { "yes" } else { "no" };
+                let conf = format!("LocalDiscovery = {yes}\nConnectTo = node_two\n");
+                let one = Site::new(dir.path(), "node_one", &conf, &hosts);
+                let two = Site::new(dir.path(), "node_two", "", &hosts);
+                // What the kernel says on a new link is what the key is wanted for.
+                one.script("tinc-up", "ip link set $INTERFACE up");
+                let _two = far.start(&two);
+                two.wait_for_log("Ready");
+                let _one = one.start(kind, &[]);
+                one.wait_for_log("activated");
+                if look {
+                    one.wait_for("probe to all nodes", || sent_to_all_nodes() > 0);
+                } else {
+                    one.wait_for_log("UDP path to node_two");
+                    assert_eq!(sent_to_all_nodes(), 0);
+                }
+                nft("delete table inet watch");
+            }
+        },
+    );
 }
 
 /// The first address of the other is on the second cable.
