@@ -62,13 +62,6 @@ async fn add_to_tinc_conf(world: &mut World, node: String, line: String) -> Outc
     rewrite(world.node(&node)?, "tinc.conf", add).await
 }
 
-/// In its own host file only: what others have in theirs is what was agreed.
-#[given(expr = "{word} claims {word} as well")]
-async fn claim(world: &mut World, node: String, subnet: String) -> Outcome {
-    let claim = |text: &str| format!("Subnet = {subnet}\n{text}");
-    rewrite(world.node(&node)?, &format!("hosts/{node}"), claim).await
-}
-
 async fn keys(world: &World) -> anyhow::Result<Vec<(String, KeyPair)>> {
     let ring = &world.stage()?.setting.keys;
     try_join_all(world.members()?.into_iter().map(async |node| {

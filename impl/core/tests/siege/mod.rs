@@ -35,6 +35,8 @@ pub(crate) struct Siege {
     version: &'static str,
     /// What the node wanted, except to write to mallory.
     pub(crate) outputs: Vec<Output>,
+    /// `Weight` in its host file of her, milliseconds.
+    weight: Option<i32>,
 }
 
 impl Siege {
@@ -44,15 +46,25 @@ impl Siege {
 
     /// The same with changes to the settings of the node.
     pub(crate) fn with(options: Options, change: impl FnOnce(&mut Settings)) -> Self {
-        Self::begin("17", options, change)
+        Self::begin("17", options, None, change)
     }
 
     /// Mallory says in her ID that she speaks this version of the protocol.
     pub(crate) fn by(version: &'static str, options: Options) -> Self {
-        Self::begin(version, options, |_| {})
+        Self::begin(version, options, None, |_| {})
     }
 
-    fn begin(version: &'static str, options: Options, change: impl FnOnce(&mut Settings)) -> Self {
+    /// The same with a weight in the node's host file of mallory, in milliseconds.
+    pub(crate) fn weighed(options: Options, weight: Option<i32>) -> Self {
+        Self::begin("17", options, weight, |_| {})
+    }
+
+    fn begin(
+        version: &'static str,
+        options: Options,
+        weight: Option<i32>,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let (ours, theirs) = (key(1024, 0), key(1024, 1));
         let mallory = End::initiator(identity("mallory", theirs.clone()), "alice", ours.clone());
         let mut settings = Settings {
@@ -93,6 +105,7 @@ impl Siege {
             rng,
             version,
             outputs: Vec::new(),
+            weight,
         };
         let peer = SocketAddr::from(([192, 0, 2, 66], 40_000));
         let backlog = Arc::clone(&siege.backlog);
@@ -119,7 +132,7 @@ impl Siege {
                         indirect: None,
                         tcp_only: None,
                         clamp_mss: None,
-                        weight: None,
+                        weight: self.weight,
                         pmtu: None,
                     };
                     let host = Some(Box::new(host));
