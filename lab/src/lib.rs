@@ -3,8 +3,8 @@
 //!
 //! The parts, each knowing only those before it: [`model`] is a scenario as written, [`plan`] the same with every name,
 //! address and route decided, [`nat`] the rulesets of the venues' routers, [`session`] the walls around a run,
-//! [`fabric`] the network itself, [`observe`] what can be seen there, [`actors`] the daemons, [`steps`] the features'
-//! words, [`report`] what is told, and [`run`] all of it together.
+//! [`fabric`] the network itself, [`probe`] what a venue does to UDP, [`observe`] what can be seen there, [`actors`] the
+//! daemons, [`steps`] the features' words, [`report`] what is told, and [`run`] all of it together.
 
 pub mod actors;
 pub mod fabric;
@@ -13,6 +13,7 @@ pub mod nat;
 pub mod net;
 pub mod observe;
 pub mod plan;
+pub mod probe;
 pub mod report;
 pub mod run;
 pub mod session;

@@ -10,7 +10,7 @@ use anyhow::Result;
 use nix::unistd::geteuid;
 use serde::Serialize;
 use v6lab::fabric::{self, Lab};
-use v6lab::nat;
+use v6lab::nat::{self, Sides};
 use v6lab::plan::{AddressPlan, End, InterfacePlan, LinkPlan, Net, NodePlan, Plan, Role};
 use v6lab::session::{self, CANNOT_RUN};
 
@@ -205,14 +205,14 @@ impl Program {
 /// Builds the smallest network that has one of everything, in a process of its own.
 fn kernel() -> Finding {
     const WHAT: &str = "namespaces, veth, bridge, overlay, nf_tables NAT";
-    let probe = std::env::current_exe().and_then(|program| {
+    let tried = std::env::current_exe().and_then(|program| {
         Command::new(program)
-            .arg("probe")
+            .arg("try-kernel")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .output()
     });
-    let output = match probe {
+    let output = match tried {
         Ok(output) => output,
         Err(error) => {
             return Finding::bad(
@@ -237,7 +237,7 @@ fn kernel() -> Finding {
 }
 
 /// The process in which the kernel is tried.
-pub(super) fn probe() -> Result<i32> {
+pub(super) fn try_kernel() -> Result<i32> {
     session::enter()?;
     super::runtime()?.block_on(async {
         Lab::up(&smallest()).await?.down().await?;
@@ -283,7 +283,14 @@ fn smallest() -> Plan {
         ..interface("lan1", 2)
     };
     let mut router = node("router", vec![bridge, port]);
-    router.ruleset = Some(nat::ruleset("masquerade", NAT, "wan0", "lan0"));
+    let sides = Sides {
+        wan: "wan0",
+        lan: "lan0",
+        outside: &[],
+        inside: None,
+        mapping_timeout: 30,
+    };
+    router.ruleset = Some(nat::ruleset("masquerade", NAT, &sides));
     Plan {
         title: "probe".to_owned(),
         nodes: vec![router, node("machine", vec![interface("eth0", 3)])],

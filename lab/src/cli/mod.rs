@@ -6,6 +6,7 @@ mod exec;
 mod explain;
 mod keeper;
 mod labs;
+mod probe;
 mod up;
 
 use std::io;
@@ -55,6 +56,14 @@ enum Command {
     Down(labs::Down),
     /// Print what a scenario comes to: machines, addresses, routes, rulesets
     Explain(explain::Explain),
+    /// Say what a venue does to UDP, and whether that is what its file says
+    ///
+    /// Two servers outside and two hosts inside ask as RFC 5780 does: how external ports are chosen (mapping), whether they
+    /// are the inner ones (preserved), who may send in (filtering), whether a neighbour's peer may too (leak), whether
+    /// two hosts with the same inner port each keep one (contention), whether a peer's packet that comes first costs the
+    /// port (early), how neighbours see each other at external addresses (hairpin), and whether a host has one external
+    /// address (paired).
+    Probe(probe::Probe),
     /// Say whether this machine can run a lab, and what to do if not
     Doctor(Json),
     /// Remove what a killed lab left
@@ -68,7 +77,7 @@ enum Command {
     },
     /// Try what a lab needs of the kernel; for `doctor`
     #[command(hide = true)]
-    Probe,
+    TryKernel,
 }
 
 /// Output for programs.
@@ -115,13 +124,14 @@ pub(crate) fn main() -> ExitCode {
         Command::Ps(Json { json }) => labs::ps(json),
         Command::Down(down) => down.main(),
         Command::Explain(explain) => explain.main(),
+        Command::Probe(probe) => probe.main(),
         Command::Doctor(Json { json }) => doctor::main(json),
         Command::Gc => labs::gc(),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "v6lab", &mut io::stdout());
             Ok(0)
         }
-        Command::Probe => doctor::probe(),
+        Command::TryKernel => doctor::try_kernel(),
     };
     match done {
         Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX)),

@@ -98,7 +98,7 @@ async fn probe(lab: &Lab, passage: &Passage, port: u16) -> Result<()> {
 }
 
 /// A socket of the node's, for use here.
-async fn socket(node: &Node, address: Ipv4Addr, port: u16) -> Result<UdpSocket> {
+pub(crate) async fn socket(node: &Node, address: Ipv4Addr, port: u16) -> Result<UdpSocket> {
     let opened = node.run(move || {
         Box::pin(async move {
             let socket = std::net::UdpSocket::bind((address, port))?;

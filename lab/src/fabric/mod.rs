@@ -28,6 +28,7 @@ use crate::plan::{LinkPlan, Plan};
 use crate::session;
 use files::{Directories, Failure, Named};
 
+pub(crate) use check::socket as udp_socket;
 pub(crate) use files::NODE_BIN;
 pub use node::Node;
 pub use process::{Capture, CommandSpec, ExecOutput, Process, environment};

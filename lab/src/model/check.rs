@@ -90,6 +90,15 @@ fn servers(scenario: &Scenario) -> Checked {
             ));
         }
     }
+    for venue in &scenario.venues {
+        for more in venue.outside().iter().skip(1) {
+            if taken.insert(more.addr, ()).is_some() {
+                let kind = &venue.kind.nat.name;
+                let reason = format!("{kind} also takes {}, which is taken already", more.addr);
+                return Err(scenario.error_at(&venue.wan, reason));
+            }
+        }
+    }
     for server in &scenario.servers {
         if server.addresses.is_empty() {
             return Err(scenario.error_at(&server.name, "a server needs an address"));

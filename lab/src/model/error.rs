@@ -37,7 +37,6 @@ impl Source {
         })
     }
 
-    #[cfg(test)]
     pub(super) fn from_text(path: &str, text: String) -> Self {
         Self {
             path: PathBuf::from(path),

@@ -3,10 +3,12 @@
 //! [`Scenario::load`] reads `scenarios/NAME.toml` together with the venues (`venues/NAME.toml`) and NAT kinds
 //! (`nat/NAME.nft`) it refers to, which lie in directories beside it, and checks the whole. What passes can be planned.
 
+mod bench;
 mod check;
 mod error;
+mod kind;
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -93,25 +95,10 @@ pub struct Venue {
 /// What sort of place a venue is; one file in `venues/`.
 #[derive(Debug, Clone, Default)]
 pub struct VenueKind {
-    /// Name of its NAT kind.
-    pub nat: String,
-    /// The ruleset template of that kind.
-    pub template: String,
+    /// What its router does to packets.
+    pub nat: nat::Kind,
     /// How long the router remembers a UDP flow.
     pub udp_timeout: Option<UdpTimeout>,
-}
-
-/// A file in `venues/`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct VenueFile {
-    /// The evidence behind its numbers, for its readers.
-    #[serde(rename = "because")]
-    _because: String,
-    /// Name of a file in `nat/`.
-    nat: Spanned<String>,
-    #[serde(rename = "udp-timeout")]
-    udp_timeout: Option<UdpTimeout>,
 }
 
 /// How long a router remembers a UDP flow, in seconds.
@@ -165,6 +152,22 @@ pub struct Client {
     pub behind: Spanned<String>,
 }
 
+impl Venue {
+    /// The router's public IPv4 addresses: the one it was given, and those after it that its NAT kind needs.
+    #[must_use]
+    pub fn outside(&self) -> Vec<Net> {
+        let wan = *self.wan.get_ref();
+        let first = match (wan.addr, wan.network().addr) {
+            (IpAddr::V4(addr), IpAddr::V4(network)) => addr.to_bits() - network.to_bits(),
+            _ => return vec![wan],
+        };
+        let more = 1..u32::from(self.kind.nat.addresses);
+        std::iter::once(wan)
+            .chain(more.filter_map(|n| wan.nth(first + n)))
+            .collect()
+    }
+}
+
 impl Scenario {
     /// The file of a scenario: `named` itself, or the file of that name in the `scenarios/` nearest above the working
     /// directory or the program.
@@ -177,12 +180,7 @@ impl Scenario {
         }
         let mut known = Vec::new();
         if named.components().count() == 1 {
-            let starts = [std::env::current_dir(), std::env::current_exe()];
-            let above = starts.iter().flatten().flat_map(|start| start.ancestors());
-            for folder in above
-                .map(|folder| folder.join("scenarios"))
-                .filter(|folder| folder.is_dir())
-            {
+            for folder in scenario_folders() {
                 let path = folder.join(named).with_extension("toml");
                 if path.is_file() {
                     return Ok(path);
@@ -240,19 +238,6 @@ impl Scenario {
     }
 }
 
-impl VenueKind {
-    fn load(home: &Path, name: &Spanned<String>, referrer: &Source) -> Result<Self, ModelError> {
-        let source = refer(home, "venues", "toml", name, referrer)?;
-        let file: VenueFile = source.parse()?;
-        let template = refer(home, "nat", "nft", &file.nat, &source)?.text;
-        Ok(Self {
-            nat: file.nat.into_inner(),
-            template,
-            udp_timeout: file.udp_timeout,
-        })
-    }
-}
-
 /// Reads the file that a scenario or venue names; a missing one is the referring line's mistake.
 fn refer(
     home: &Path,
@@ -274,6 +259,16 @@ fn refer(
         error::nearest(name.get_ref(), &known)
     );
     Err(referrer.error_at(name.span(), reason))
+}
+
+/// Every `scenarios/` above the working directory and above the program, nearest first.
+fn scenario_folders() -> Vec<PathBuf> {
+    let starts = [std::env::current_dir(), std::env::current_exe()];
+    let above = starts.iter().flatten().flat_map(|start| start.ancestors());
+    above
+        .map(|folder| folder.join("scenarios"))
+        .filter(|folder| folder.is_dir())
+        .collect()
 }
 
 /// Names of the files with an extension in a folder, sorted.

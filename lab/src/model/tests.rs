@@ -120,3 +120,48 @@ fn broken_toml_is_told_with_its_line() {
     assert_eq!(line, line_of("title"));
     assert!(!reason.contains('\n'), "{reason}");
 }
+
+#[test]
+fn a_kind_that_keeps_silent_about_itself_is_refused() {
+    let text = std::fs::read_to_string(scenarios().join("nat/full-cone.nft")).unwrap();
+    let load = |text: String| kind::kind_of(&Source::from_text("full-cone.nft", text), "full-cone");
+    assert_eq!(load(text.clone()).unwrap().addresses, 1);
+    let error = load(text.replace("#! leak ", "# leak ")).unwrap_err();
+    assert!(error.reason.contains("`#! leak = ...`"), "{error}");
+}
+
+#[test]
+fn what_a_kind_states_wrongly_is_told_with_its_line() {
+    let text = std::fs::read_to_string(scenarios().join("nat/full-cone.nft")).unwrap();
+    let line = text
+        .lines()
+        .position(|line| line.starts_with("#! filtering"))
+        .unwrap()
+        + 1;
+    let wrong = Source::from_text("full-cone.nft", text.replace("\"EIF\"", "\"EFI\""));
+    let error = kind::kind_of(&wrong, "full-cone").unwrap_err();
+    assert_eq!(error.line, Some(line), "{error}");
+    assert!(error.reason.contains("APDF"), "{error}");
+}
+
+#[test]
+fn an_addition_changes_what_it_states_and_nothing_else() {
+    let find = |name: &str| VenueKind::find(Path::new(name)).unwrap().nat;
+    let (plain, more) = (find("full-cone"), find("full-cone+hairpin"));
+    assert_eq!(more.name, "full-cone+hairpin");
+    let expected = nat::Behaviour {
+        hairpin: nat::Hairpin::External,
+        ..plain.behaviour
+    };
+    assert_eq!(more.behaviour, expected);
+    assert!(more.template.starts_with(&plain.template));
+}
+
+#[test]
+fn an_address_that_a_pool_takes_is_nobody_elses() {
+    let pool = VenueKind::find(Path::new("pool-paired")).unwrap();
+    let mut scenario = Scenario::bench(pool).unwrap();
+    scenario.servers[0].addresses[0] = Spanned::new(0..0, "203.0.113.53/24".parse().unwrap());
+    let error = check::check(&scenario).unwrap_err();
+    assert!(error.reason.contains("203.0.113.53"), "{error}");
+}

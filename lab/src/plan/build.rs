@@ -5,12 +5,12 @@
 //! router's, a venue gives addresses from .100 on, a Pi gives them from ::100 on. The core router answers to `fe80::1`
 //! on every link and has one global address, so that its errors come from somewhere.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::wiring::Wiring;
-use super::{AddressPlan, Net, Overlay, Passage, Plan, Role, Site, sysctls};
+use super::{AddressPlan, Net, NodePlan, Overlay, Passage, Plan, Role, Ruleset, Site, sysctls};
 use crate::model::{CORE, Client, FIRST_LEASE_V4, Pi, Scenario, Server, Sharer, Venue};
-use crate::nat;
+use crate::nat::{self, Mapping, Sides};
 
 /// The core router's link-local address on each of its links.
 const CORE_LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
@@ -20,6 +20,9 @@ const CORE_GLOBAL: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
 
 /// First host number a Pi gives on its downstream link.
 const FIRST_LEASE_V6: u32 = 0x100;
+
+/// Seconds a UDP mapping lives where the venue does not say; Linux's default for a flow with replies.
+const DEFAULT_MAPPING_TIMEOUT: u32 = 120;
 
 pub(super) fn build(scenario: &Scenario) -> Plan {
     let mut builder = Wiring::default();
@@ -113,6 +116,7 @@ impl Wiring {
                     self.route(name, to, Some(via), wans(name));
                 }
                 self.pool(scenario, name, addresses, &interface);
+                self.open_inside(scenario, name, &interface);
             }
         }
         self.address(CORE, "lo", Some(Net::host(CORE_GLOBAL.into())), None);
@@ -127,6 +131,20 @@ impl Wiring {
         let via = addresses.iter().find(|address| !address.is_ipv4());
         if let (Some(overlay), Some(via)) = (holder, via) {
             self.route(CORE, *overlay.pool.get_ref(), Some(via.addr), interface);
+        }
+    }
+
+    /// The route to the inside of a venue, where `name` is one that translates nothing.
+    fn open_inside(&mut self, scenario: &Scenario, name: &str, interface: &str) {
+        let venue = scenario
+            .venues
+            .iter()
+            .find(|venue| venue.name.get_ref() == name);
+        if let Some(venue) = venue
+            && venue.kind.nat.behaviour.mapping == Mapping::None
+        {
+            let via = venue.wan.get_ref().addr;
+            self.route(CORE, *venue.lan.get_ref(), Some(via), interface);
         }
     }
 
@@ -161,11 +179,14 @@ impl Wiring {
             if let Some(timeout) = venue.kind.udp_timeout {
                 router.sysctls.extend(sysctls::udp_timeout(timeout));
             }
-            router.ruleset = Some(nat::ruleset(
-                &venue.kind.nat,
-                &venue.kind.template,
-                "wan0",
-                "lan0",
+            let kind = &venue.kind.nat;
+            let timeout = venue.kind.udp_timeout.map(|timeout| timeout.replied);
+            router.ruleset = Some(ruleset(
+                router,
+                &kind.name,
+                &kind.template,
+                ["wan0", "lan0"],
+                timeout,
             ));
         }
     }
@@ -188,7 +209,8 @@ impl Wiring {
         }
         if let Some(node) = self.find(name) {
             node.sysctls = sysctls::router(false);
-            node.ruleset = Some(nat::ruleset(nat::SHARED, &sharer.template, "wlan0", "eth0"));
+            let sides = ["wlan0", "eth0"];
+            node.ruleset = Some(ruleset(node, nat::SHARED, &sharer.template, sides, None));
         }
     }
 
@@ -262,7 +284,7 @@ fn neighbourhoods(scenario: &Scenario) -> Vec<Neighbourhood> {
                 .collect::<Vec<_>>(),
         )
     };
-    let venue = |venue: &Venue| (venue.name.get_ref().clone(), vec![*venue.wan.get_ref()]);
+    let venue = |venue: &Venue| (venue.name.get_ref().clone(), venue.outside());
     let members = scenario
         .servers
         .iter()
@@ -270,7 +292,8 @@ fn neighbourhoods(scenario: &Scenario) -> Vec<Neighbourhood> {
         .chain(scenario.venues.iter().map(venue));
     let mut hoods: Vec<Neighbourhood> = Vec::new();
     for (name, addresses) in members {
-        let networks: Vec<Net> = addresses.iter().map(Net::network).collect();
+        let mut networks: Vec<Net> = addresses.iter().map(Net::network).collect();
+        networks.dedup();
         let near = hoods.iter_mut().find(|hood| {
             hood.networks
                 .iter()
@@ -294,9 +317,40 @@ fn neighbourhoods(scenario: &Scenario) -> Vec<Neighbourhood> {
     hoods
 }
 
-/// Each Pi's way to the first server with an IPv4 address, where all NATs between them are of the kind that is known.
-///
-/// Every known kind promises the same, so that in a row they promise no less.
+/// The ruleset of a router whose outer and inner interface have their addresses.
+fn ruleset(
+    router: &NodePlan,
+    kind: &str,
+    template: &str,
+    [wan, lan]: [&str; 2],
+    timeout: Option<u32>,
+) -> Ruleset {
+    let nets = |name: &str| {
+        let interface = router.interfaces.iter().find(|found| found.name == name);
+        let addresses = interface.into_iter().flat_map(|found| &found.addresses);
+        addresses
+            .map(|address| address.net)
+            .filter(Net::is_ipv4)
+            .collect::<Vec<_>>()
+    };
+    let outside: Vec<Ipv4Addr> = nets(wan)
+        .iter()
+        .filter_map(|net| match net.addr {
+            IpAddr::V4(addr) => Some(addr),
+            IpAddr::V6(_) => None,
+        })
+        .collect();
+    let sides = Sides {
+        wan,
+        lan,
+        outside: &outside,
+        inside: nets(lan).first().copied(),
+        mapping_timeout: timeout.unwrap_or(DEFAULT_MAPPING_TIMEOUT),
+    };
+    nat::ruleset(kind, template, &sides)
+}
+
+/// Each Pi's way to the first server with an IPv4 address, where what all NATs between them do can be told in advance.
 fn passages(scenario: &Scenario) -> Vec<Passage> {
     let server = scenario.servers.iter().find_map(|server| {
         let address = server
@@ -324,7 +378,9 @@ fn passages(scenario: &Scenario) -> Vec<Passage> {
         let IpAddr::V4(seen_as) = venue.wan.get_ref().addr else {
             return None;
         };
-        let promise = nat::promise(&venue.kind.nat)?;
+        let mut promise = venue.kind.nat.promise()?;
+        // The stricter of two in a row decides, and a sharer preserves ports for all destinations.
+        promise.filters_by_port |= sharer.is_some();
         Some(Passage {
             from: pi.name.get_ref().clone(),
             to: to.clone(),

@@ -118,13 +118,17 @@ impl Wiring {
         }
     }
 
+    /// A route; the same twice is one, as where a machine has two addresses in a network.
     pub(super) fn route(&mut self, node: &str, to: Net, via: Option<IpAddr>, interface: &str) {
-        if let Some(node) = self.find(node) {
-            node.routes.push(RoutePlan {
-                to,
-                via,
-                interface: interface.to_owned(),
-            });
+        let route = RoutePlan {
+            to,
+            via,
+            interface: interface.to_owned(),
+        };
+        if let Some(node) = self.find(node)
+            && !node.routes.contains(&route)
+        {
+            node.routes.push(route);
         }
     }
 

@@ -1,0 +1,209 @@
+//! Venues and NAT kinds, as their files describe them.
+//!
+//! A kind's file is a ruleset for nft; what it promises is stated in comments that begin with `#!` and are TOML.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::error::{self, Source};
+use super::{ModelError, UdpTimeout, VenueKind, refer, scenario_folders, stems};
+use crate::nat::{Behaviour, Filtering, Hairpin, Kind, Mapping, Refresh};
+
+/// What the lines of a kind's file that begin with this state is for programs too.
+const STATES: &str = "#!";
+
+/// Folder of what can be added to NAT kinds, beside the kinds themselves.
+const ADDITIONS: &str = "nat/with";
+
+/// What parts a kind's name from those of additions to it.
+const PLUS: char = '+';
+
+/// A file in `venues/`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VenueFile {
+    /// The evidence behind its numbers, for its readers.
+    #[serde(rename = "because")]
+    _because: String,
+    /// Name of a file in `nat/`.
+    nat: Spanned<String>,
+    /// Names of files in `nat/with/`.
+    #[serde(default)]
+    with: Vec<Spanned<String>>,
+    #[serde(rename = "udp-timeout")]
+    udp_timeout: Option<UdpTimeout>,
+}
+
+/// What the head of a file in `nat/` states; one in `nat/with/` states what it changes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stated {
+    mapping: Option<Mapping>,
+    preserved: Option<bool>,
+    filtering: Option<Filtering>,
+    leak: Option<bool>,
+    contention: Option<bool>,
+    early: Option<bool>,
+    hairpin: Option<Hairpin>,
+    paired: Option<bool>,
+    refresh: Option<Refresh>,
+    addresses: Option<u8>,
+}
+
+impl VenueKind {
+    /// A venue or, without further ado around it, a NAT kind: a file, or the name of one in the `scenarios/` nearest
+    /// above the working directory or the program; `full-cone+hairpin` is a kind and an addition to it.
+    ///
+    /// # Errors
+    /// The nearest known name, or what is wrong in the file.
+    pub fn find(named: &Path) -> Result<Self, ModelError> {
+        let folder_of = |path: &Path| path.ancestors().nth(2).map(Path::to_owned);
+        if named.is_file() {
+            let home = folder_of(named).unwrap_or_default();
+            let source = Source::read(named)?;
+            if named.extension().is_some_and(|found| found == "nft") {
+                let stem = named.file_stem().unwrap_or_default().to_string_lossy();
+                return Ok(Self::bare(kind_of(&source, &stem)?));
+            }
+            return Self::from_source(&source, &home);
+        }
+        let name = named.to_string_lossy();
+        let mut known = Vec::new();
+        for home in scenario_folders() {
+            let venue = home.join("venues").join(named).with_extension("toml");
+            if venue.is_file() {
+                return Self::from_source(&Source::read(&venue)?, &home);
+            }
+            let kinds = stems(&home.join("nat"), "nft");
+            let mut parts = name
+                .split(PLUS)
+                .map(|part| Spanned::new(0..0, part.to_owned()));
+            if let Some(first) = parts.next()
+                && kinds.contains(first.get_ref())
+            {
+                let referrer = Source::from_text(&name, name.to_string());
+                let kind = load(&home, &first, &parts.collect::<Vec<_>>(), &referrer)?;
+                return Ok(Self::bare(kind));
+            }
+            known.extend(stems(&home.join("venues"), "toml"));
+            known.extend(kinds);
+        }
+        Err(ModelError {
+            file: named.to_owned(),
+            line: None,
+            reason: format!(
+                "there is no such venue or NAT kind{}",
+                error::nearest(&name, &known)
+            ),
+        })
+    }
+
+    /// A venue of which nothing but the NAT is known.
+    fn bare(nat: Kind) -> Self {
+        Self {
+            nat,
+            udp_timeout: None,
+        }
+    }
+
+    pub(super) fn load(
+        home: &Path,
+        name: &Spanned<String>,
+        referrer: &Source,
+    ) -> Result<Self, ModelError> {
+        Self::from_source(&refer(home, "venues", "toml", name, referrer)?, home)
+    }
+
+    fn from_source(source: &Source, home: &Path) -> Result<Self, ModelError> {
+        let file: VenueFile = source.parse()?;
+        Ok(Self {
+            nat: load(home, &file.nat, &file.with, source)?,
+            udp_timeout: file.udp_timeout,
+        })
+    }
+}
+
+/// A kind and what is added to it.
+fn load(
+    home: &Path,
+    name: &Spanned<String>,
+    with: &[Spanned<String>],
+    referrer: &Source,
+) -> Result<Kind, ModelError> {
+    let source = refer(home, "nat", "nft", name, referrer)?;
+    let mut kind = kind_of(&source, name.get_ref())?;
+    for name in with {
+        let addition = refer(home, ADDITIONS, "nft", name, referrer)?;
+        let stated: Stated = head(&addition).parse()?;
+        kind.behaviour = stated.over(kind.behaviour);
+        kind.refresh = stated.refresh.unwrap_or(kind.refresh);
+        kind.name.push(PLUS);
+        kind.name.push_str(name.get_ref());
+        kind.template.push_str(&addition.text);
+    }
+    Ok(kind)
+}
+
+pub(super) fn kind_of(source: &Source, name: &str) -> Result<Kind, ModelError> {
+    let stated: Stated = head(source).parse()?;
+    if let Some(missing) = stated.missing() {
+        return Err(ModelError {
+            file: source.path().to_owned(),
+            line: None,
+            reason: format!("the head does not state `{STATES} {missing} = ...`"),
+        });
+    }
+    Ok(Kind {
+        name: name.to_owned(),
+        behaviour: stated.over(Behaviour::default()),
+        refresh: stated.refresh.unwrap_or_default(),
+        addresses: stated.addresses.unwrap_or(1),
+        template: source.text.clone(),
+    })
+}
+
+/// What a file states, as TOML in which everything keeps its line.
+fn head(source: &Source) -> Source {
+    let line = |line: &str| match line.strip_prefix(STATES) {
+        Some(stated) => format!("{stated}\n"),
+        None => "\n".to_owned(),
+    };
+    let path: PathBuf = source.path().to_owned();
+    Source::from_text(
+        &path.to_string_lossy(),
+        source.text.lines().map(line).collect(),
+    )
+}
+
+impl Stated {
+    /// The first property that every kind must state and this one does not.
+    fn missing(&self) -> Option<&'static str> {
+        let all = [
+            ("mapping", self.mapping.is_some()),
+            ("preserved", self.preserved.is_some()),
+            ("filtering", self.filtering.is_some()),
+            ("leak", self.leak.is_some()),
+            ("contention", self.contention.is_some()),
+            ("early", self.early.is_some()),
+            ("hairpin", self.hairpin.is_some()),
+            ("paired", self.paired.is_some()),
+        ];
+        all.iter().find(|(_, there)| !there).map(|(name, _)| *name)
+    }
+
+    /// `base` with what is stated here.
+    fn over(&self, base: Behaviour) -> Behaviour {
+        Behaviour {
+            mapping: self.mapping.unwrap_or(base.mapping),
+            preserved: self.preserved.unwrap_or(base.preserved),
+            filtering: self.filtering.unwrap_or(base.filtering),
+            leak: self.leak.unwrap_or(base.leak),
+            contention: self.contention.unwrap_or(base.contention),
+            early: self.early.unwrap_or(base.early),
+            hairpin: self.hairpin.unwrap_or(base.hairpin),
+            paired: self.paired.unwrap_or(base.paired),
+        }
+    }
+}

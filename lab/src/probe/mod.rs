@@ -1,0 +1,72 @@
+//! What a venue really does to UDP, seen from both sides of it: the questions of RFC 5780, and those that decide
+//! whether holes can be punched.
+//!
+//! ```text
+//!  ten    198.51.100.10 --+                          +-- a
+//!                         +-- internet -- gw (NAT) --+
+//!  twenty 198.51.100.20 --+                          +-- b
+//!    ports 3478 and 3479 on both
+//! ```
+//!
+//! [`bench`] has the sockets, [`questions`] sends and listens, [`sighting`] tells from what was seen what the venue is.
+
+mod bench;
+mod questions;
+mod sighting;
+
+use std::io;
+
+use crate::fabric::{FabricError, Lab};
+use crate::model::{ModelError, Scenario, VenueKind};
+use crate::plan::Plan;
+pub use sighting::{Odd, Sighting};
+
+/// Name of the venue's router in the network that is probed.
+pub const ROUTER: &str = "gw";
+
+/// Why a venue could not be probed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProbeError {
+    /// The network did not do what was asked of it.
+    #[error(transparent)]
+    Fabric(#[from] FabricError),
+    /// A socket failed.
+    #[error("cannot {what}: {reason}")]
+    Socket {
+        /// What was being done.
+        what: &'static str,
+        /// What the kernel said.
+        reason: io::Error,
+    },
+    /// A packet did not arrive on a way that must be open, whatever the venue is.
+    #[error("{way}: nothing arrived within {seconds} s")]
+    Lost {
+        /// From whom to whom.
+        way: String,
+        /// The time allowed.
+        seconds: u64,
+    },
+}
+
+/// Result of probing.
+pub type Result<T, E = ProbeError> = std::result::Result<T, E>;
+
+/// The network in which a venue is probed.
+///
+/// # Errors
+/// When the venue does not fit into it.
+pub fn plan(kind: VenueKind) -> Result<Plan, ModelError> {
+    let mut plan = Plan::new(&Scenario::bench(kind)?);
+    // What it does is to be found out, not to be held against it.
+    plan.passages.clear();
+    Ok(plan)
+}
+
+/// Asks every question in a lab that was built from [`plan`]. Takes well below a second on an idle machine.
+///
+/// # Errors
+/// When the questions cannot be asked.
+pub async fn probe(lab: &Lab) -> Result<Sighting> {
+    questions::ask(&bench::Bench::open(lab).await?).await
+}
