@@ -1,0 +1,127 @@
+//! Whether every NAT kind and venue is what its file says. Needs what `v6lab doctor` asks for, and fails where that is
+//! missing.
+
+#[allow(dead_code, reason = "no sockets but the probe's own")]
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use futures::{StreamExt, stream};
+use v6lab::fabric::Lab;
+use v6lab::model::VenueKind;
+use v6lab::nat::{Behaviour, Filtering};
+use v6lab::probe::{self, Sighting};
+
+/// Kinds with additions that are probed beside the kinds and venues that are files.
+const ADDED: [&str; 5] = [
+    "port-restricted-strict+hairpin",
+    "address-restricted+hairpin",
+    "full-cone+hairpin",
+    "full-cone+hairpin-internal",
+    "port-restricted+outbound-refresh",
+];
+
+/// Labs that stand at the same time.
+const AT_ONCE: usize = 3;
+
+fn main() {
+    support::run(tests![
+        every_kind_is_what_its_file_says,
+        every_venue_has_the_nat_its_file_says,
+        a_kind_that_is_not_what_it_says_is_found_out,
+        the_same_seed_gives_the_same_ports,
+    ]);
+}
+
+async fn every_kind_is_what_its_file_says() {
+    let kinds = files("nat", "nft");
+    assert!(kinds.len() >= 13, "{kinds:?}");
+    hold(kinds.into_iter().chain(ADDED.map(PathBuf::from))).await;
+}
+
+async fn every_venue_has_the_nat_its_file_says() {
+    let venues = files("venues", "toml");
+    assert!(venues.len() >= 3, "{venues:?}");
+    hold(venues.into_iter()).await;
+}
+
+async fn a_kind_that_is_not_what_it_says_is_found_out() {
+    let (mut full_cone, restricted) = (find("full-cone"), find("port-restricted-strict"));
+    full_cone.nat.template = restricted.nat.template;
+    let stated = full_cone.nat.behaviour;
+    let measured = measure(full_cone).await;
+    assert_eq!(measured.filtering, Filtering::AddressAndPortDependent);
+    let told: Vec<String> = stated
+        .differences(&measured)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "filtering is stated as EIF and was measured as APDF",
+            "leak is stated as yes and was measured as no"
+        ]
+    );
+}
+
+async fn the_same_seed_gives_the_same_ports() {
+    for kind in ["eim-hash", "symmetric-addr", "symmetric-seq"] {
+        let mut sources = Vec::new();
+        for _ in 0..2 {
+            sources.push(seen(find(kind)).await.sources);
+        }
+        assert_eq!(sources[0], sources[1], "{kind}");
+    }
+    // What has no seed must differ, or the above proves nothing.
+    let (one, other) = (seen(find("symmetric")).await, seen(find("symmetric")).await);
+    assert_ne!(one.sources, other.sources);
+}
+
+/// Probes all of them and fails with everything that is not as stated.
+async fn hold(all: impl Iterator<Item = PathBuf>) {
+    let probes = all.map(|path| async move {
+        let kind = VenueKind::find(&path).unwrap_or_else(|error| panic!("{error}"));
+        let stated = kind.nat.behaviour;
+        let differences = stated.differences(&measure(kind).await);
+        let told = differences.iter().map(ToString::to_string);
+        told.map(|difference| format!("{}: {difference}", path.display()))
+            .collect::<Vec<_>>()
+    });
+    let wrong: Vec<String> = stream::iter(probes)
+        .buffer_unordered(AT_ONCE)
+        .concat()
+        .await;
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+async fn measure(kind: VenueKind) -> Behaviour {
+    let name = kind.nat.name.clone();
+    let behaviour = seen(kind).await.behaviour();
+    behaviour.unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// What is seen of a venue in a lab of its own.
+async fn seen(kind: VenueKind) -> Sighting {
+    let name = kind.nat.name.clone();
+    let lab = Lab::up(&probe::plan(kind).unwrap()).await.unwrap();
+    let sighting = probe::probe(&lab).await;
+    lab.down().await.unwrap();
+    sighting.unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+fn find(name: &str) -> VenueKind {
+    VenueKind::find(Path::new(name)).unwrap()
+}
+
+/// Paths of the files in a folder of `scenarios/`.
+fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../scenarios")
+        .join(folder);
+    let entries = std::fs::read_dir(folder).unwrap();
+    entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|found| found == extension))
+        .collect()
+}

@@ -1,0 +1,83 @@
+//! What `v6lab probe` promises at the command line. Needs what `v6lab doctor` asks for, and fails where that is missing.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Exit code, standard output, standard error.
+fn probe(args: &[&str]) -> (i32, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_v6lab"))
+        .arg("probe")
+        .args(args)
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (
+        output.status.code().unwrap(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+fn scenarios() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios")
+}
+
+#[test]
+fn a_venue_that_is_as_stated_is_told_and_done() {
+    let (code, told, error) = probe(&["home-default"]);
+    assert_eq!((code, error.as_str()), (0, ""), "{told}");
+    assert!(
+        told.starts_with("home-default (NAT port-restricted)\n"),
+        "{told}"
+    );
+    assert!(told.contains("filtering   APDF      APDF\n"), "{told}");
+}
+
+#[test]
+fn a_false_statement_fails_with_both_values() {
+    let honest = fs::read_to_string(scenarios().join("nat/symmetric-addr.nft")).unwrap();
+    let folder =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("probe-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("boast.nft");
+    let stated = "#! mapping    = \"ADM\"";
+    assert!(honest.contains(stated));
+    fs::write(&path, honest.replace(stated, "#! mapping    = \"EIM\"")).unwrap();
+    let (code, told, error) = probe(&["--json", path.to_str().unwrap()]);
+    fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(code, 1, "{told}{error}");
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["ok"], false);
+    assert_eq!(told["stated"]["mapping"], "EIM");
+    assert_eq!(told["measured"]["mapping"], "ADM");
+    assert_eq!(told["differences"].as_array().unwrap().len(), 1, "{told}");
+    assert!(
+        error.contains("mapping is stated as EIM and was measured as ADM"),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_unknown_name_is_answered_with_the_nearest() {
+    for (wrong, nearest) in [
+        ("home-defalt", "did you mean `home-default`?"),
+        ("ful-cone", "did you mean `full-cone`?"),
+        ("full-cone+hairpn", "did you mean `hairpin`?"),
+    ] {
+        let (code, _, error) = probe(&[wrong]);
+        assert_eq!(code, 1);
+        assert!(error.contains(nearest), "{error}");
+    }
+}
+
+#[test]
+fn the_ruleset_is_shown_with_everything_filled_in() {
+    let (code, text, _) = probe(&["--ruleset", "full-cone+hairpin"]);
+    assert_eq!(code, 0);
+    assert!(text.contains("define public = 203.0.113.50\n"), "{text}");
+    assert!(text.contains("timeout 120s\n"), "{text}");
+    assert!(!text.contains("$mapping_timeout"), "{text}");
+}
