@@ -6,9 +6,10 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
+use futures::future::join_all;
 use futures::{StreamExt, stream};
 use v6lab::fabric::Lab;
-use v6lab::model::VenueKind;
+use v6lab::model::{UdpTimeout, VenueKind};
 use v6lab::nat::{Behaviour, Filtering};
 use v6lab::probe::{self, Sighting};
 
@@ -30,6 +31,7 @@ fn main() {
         every_venue_has_the_nat_its_file_says,
         a_kind_that_is_not_what_it_says_is_found_out,
         the_same_seed_gives_the_same_ports,
+        mappings_live_as_long_as_stated,
     ]);
 }
 
@@ -76,6 +78,44 @@ async fn the_same_seed_gives_the_same_ports() {
     // What has no seed must differ, or the above proves nothing.
     let (one, other) = (seen(find("symmetric")).await, seen(find("symmetric")).await);
     assert_ne!(one.sources, other.sources);
+}
+
+async fn mappings_live_as_long_as_stated() {
+    let stated = |replied| UdpTimeout {
+        unreplied: 3,
+        replied,
+    };
+    // What the router is set to, and what is asked for; the last one is to be found out.
+    let cases = [
+        ("port-restricted", 5, 5),
+        ("full-cone", 5, 5),
+        ("address-restricted", 5, 5),
+        ("port-restricted+outbound-refresh", 5, 5),
+        ("port-restricted", 9, 5),
+    ];
+    let probes = cases.map(|(name, set, asked)| async move {
+        let kind = VenueKind {
+            udp_timeout: Some(stated(set)),
+            ..find(name)
+        };
+        let nat = kind.nat.clone();
+        let lab = Lab::up(&probe::plan(kind).unwrap()).await.unwrap();
+        let seen = probe::lifetimes(&lab, stated(asked)).await;
+        lab.down().await.unwrap();
+        let seen = seen.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let differences = seen.differences(&nat, stated(asked));
+        differences
+            .iter()
+            .map(|differs| format!("{name}: {differs}"))
+            .collect()
+    });
+    let mut told: Vec<Vec<String>> = join_all(probes).await;
+    let longer = told.pop().unwrap().join("\n");
+    assert!(
+        longer.contains("replied is stated as 5 s and was measured as more than 6."),
+        "{longer}"
+    );
+    assert!(told.concat().is_empty(), "{}", told.concat().join("\n"));
 }
 
 /// Probes all of them and fails with everything that is not as stated.

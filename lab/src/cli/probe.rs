@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 use serde::Serialize;
 use v6lab::fabric::Lab;
 use v6lab::model::VenueKind;
 use v6lab::nat::{Behaviour, Difference};
-use v6lab::probe::{self, ROUTER, Sighting};
+use v6lab::probe::{self, Lifetimes, ROUTER, Sighting};
 use v6lab::session;
 
 use super::Json;
@@ -23,6 +23,9 @@ pub(super) struct Probe {
     /// Print the router's ruleset as `nft -f` takes it, and probe nothing
     #[arg(long, conflicts_with = "json")]
     ruleset: bool,
+    /// Also ask how long mappings live and what keeps them alive, which takes as long as they do
+    #[arg(long, conflicts_with = "ruleset")]
+    timeouts: bool,
     #[command(flatten)]
     output: Json,
 }
@@ -38,6 +41,9 @@ struct Report<'a> {
     stated: Behaviour,
     measured: Behaviour,
     differences: &'a [Difference],
+    /// How long mappings live, if that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lifetimes: Option<Lifetimes>,
     /// What `measured` was told from.
     seen: &'a Sighting,
 }
@@ -46,22 +52,36 @@ impl Probe {
     /// Ends with 1 if the venue is not what its file says.
     pub(super) fn main(self) -> Result<i32> {
         let kind = VenueKind::find(&self.venue)?;
-        let nat = kind.nat.clone();
+        let (nat, timeout) = (kind.nat.clone(), kind.udp_timeout);
         let plan = probe::plan(kind)?;
         if self.ruleset {
             let router = plan.node(ROUTER).and_then(|node| node.ruleset.as_ref());
             print!("{}", router.map_or("", |ruleset| &ruleset.text));
             return Ok(0);
         }
+        let timeout = match (self.timeouts, timeout) {
+            (true, None) => bail!(
+                "{}: no [udp-timeout] is stated, so there is nothing to hold it to",
+                self.venue.display()
+            ),
+            (asked, timeout) => timeout.filter(|_| asked),
+        };
         session::enter()?;
-        let sighting = super::runtime()?.block_on(async {
+        let (sighting, lifetimes) = super::runtime()?.block_on(async {
             let lab = Lab::up(&plan).await?;
             let sighting = probe::probe(&lab).await?;
+            let lifetimes = match timeout {
+                Some(stated) => Some(probe::lifetimes(&lab, stated).await?),
+                None => None,
+            };
             lab.down().await?;
-            anyhow::Ok(sighting)
+            anyhow::Ok((sighting, lifetimes))
         })?;
         let measured = sighting.behaviour()?;
-        let differences = nat.behaviour.differences(&measured);
+        let mut differences = nat.behaviour.differences(&measured);
+        if let (Some(lifetimes), Some(stated)) = (&lifetimes, timeout) {
+            differences.extend(lifetimes.differences(&nat, stated));
+        }
         let report = Report {
             venue: self.venue.display().to_string(),
             nat: &nat.name,
@@ -69,6 +89,7 @@ impl Probe {
             stated: nat.behaviour,
             measured,
             differences: &differences,
+            lifetimes,
             seen: &sighting,
         };
         if self.output.json {
@@ -95,6 +116,14 @@ impl Report<'_> {
                 "  <- differs"
             };
             println!("{what:12}{stated:10}{measured}{mark}");
+        }
+        if let Some(lifetimes) = &self.lifetimes {
+            println!("\na mapping without replies lives {}", lifetimes.unreplied);
+            println!("one with replies lives {}", lifetimes.replied);
+            match lifetimes.refresh {
+                Some(refresh) => println!("it is kept alive by packets: {refresh}"),
+                None => println!("what keeps it alive could not be told on this busy machine"),
+            }
         }
     }
 }

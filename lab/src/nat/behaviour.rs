@@ -169,3 +169,12 @@ impl fmt::Display for Hairpin {
         })
     }
 }
+
+impl fmt::Display for Refresh {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Both => "both",
+            Self::Outbound => "outbound",
+        })
+    }
+}

@@ -2,9 +2,12 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::time::Duration;
 
+use nix::errno::Errno;
+use nix::sys::socket::{SockaddrIn, recvfrom};
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
@@ -48,6 +51,14 @@ pub(super) struct End {
     node: &'static str,
     socket: UdpSocket,
     pub(super) endpoint: SocketAddrV4,
+}
+
+/// A way that is open, from a socket outside to one inside that has sent to it.
+pub(super) struct Fence<'a> {
+    pub(super) peer: &'a End,
+    /// As whom `peer` sees `at`.
+    pub(super) mapping: SocketAddrV4,
+    pub(super) at: &'a End,
 }
 
 /// Tells one datagram from all others.
@@ -103,39 +114,57 @@ impl<'a> Bench<'a> {
     }
 
     /// Sends from the inside to a socket outside, which always arrives; the source seen there.
-    pub(super) async fn out(&self, from: &End, to: usize) -> Result<SocketAddrV4> {
-        let to = self.peer(to);
+    pub(super) async fn out(&self, from: &End, to: &End) -> Result<SocketAddrV4> {
+        self.passes(from, to.endpoint, to).await
+    }
+
+    /// Sends something that must arrive, and returns as whose it did.
+    pub(super) async fn passes(
+        &self,
+        from: &End,
+        to: SocketAddrV4,
+        at: &End,
+    ) -> Result<SocketAddrV4> {
         let tag = self.tag();
-        from.send(tag, to.endpoint).await?;
-        Ok(to.hear(tag, from.node).await?.0)
+        from.send(tag, to).await?;
+        Ok(at.hear(tag, from.node).await?.0)
     }
 
     /// Whether what `from` sends to `to` arrives at `at`, and as whose: `None` if it is dropped on the way.
     ///
-    /// Each try is followed by a packet on a way that is known to be open (`fence`, who sends to the mapping of `at` that it
-    /// was sent to from). When that has arrived, the one before it either has arrived as well or never will.
+    /// Each try is followed by a packet on a way that is open. When that has arrived, the one before it either has
+    /// arrived as well or never will.
     pub(super) async fn arrives(
         &self,
         from: &End,
         to: SocketAddrV4,
         at: &End,
-        fence: (usize, SocketAddrV4),
+        fence: &Fence<'_>,
     ) -> Result<Option<SocketAddrV4>> {
         let mut sent = Vec::new();
         for _ in 0..TRIES {
             let stray = self.tag();
             from.send(stray, to).await?;
             sent.push(stray);
-            let (place, mapping) = fence;
-            let (peer, tag) = (self.peer(place), self.tag());
-            peer.send(tag, mapping).await?;
-            let (_, before) = at.hear(tag, peer.node).await?;
-            let arrived = before.iter().find(|(tag, _)| sent.contains(tag));
+            let tag = self.tag();
+            fence.peer.send(tag, fence.mapping).await?;
+            let (_, mut heard) = fence.at.hear(tag, fence.peer.node).await?;
+            heard.extend(at.drain()?);
+            let arrived = heard.iter().find(|(tag, _)| sent.contains(tag));
             if let Some((_, source)) = arrived {
                 return Ok(Some(*source));
             }
         }
         Ok(None)
+    }
+
+    /// The way back to a socket that has sent to the first server.
+    pub(super) fn fence<'b>(&'b self, mapping: SocketAddrV4, at: &'b End) -> Fence<'b> {
+        Fence {
+            peer: self.peer(TEN),
+            mapping,
+            at,
+        }
     }
 
     fn tag(&self) -> Tag {
@@ -177,5 +206,25 @@ impl End {
             reason,
         })?;
         Ok((source, before))
+    }
+
+    /// What has arrived and nobody has listened to. Asks the kernel itself, since the runtime may not have heard yet that
+    /// there is something.
+    fn drain(&self) -> Result<Vec<(Tag, SocketAddrV4)>> {
+        let mut heard = Vec::new();
+        loop {
+            let mut tag = Tag([0; 4]);
+            match recvfrom::<SockaddrIn>(self.socket.as_raw_fd(), &mut tag.0) {
+                Ok((_, Some(source))) => heard.push((tag, source.into())),
+                Ok((_, None)) | Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => return Ok(heard),
+                Err(error) => {
+                    return Err(ProbeError::Socket {
+                        what: "receive",
+                        reason: error.into(),
+                    });
+                }
+            }
+        }
     }
 }

@@ -9,17 +9,20 @@
 //! ```
 //!
 //! [`bench`] has the sockets, [`questions`] sends and listens, [`sighting`] tells from what was seen what the venue is.
+//! [`timeouts`] asks how long a mapping lives, which takes that long.
 
 mod bench;
 mod questions;
 mod sighting;
+mod timeouts;
 
 use std::io;
 
 use crate::fabric::{FabricError, Lab};
-use crate::model::{ModelError, Scenario, VenueKind};
+use crate::model::{ModelError, Scenario, UdpTimeout, VenueKind};
 use crate::plan::Plan;
 pub use sighting::{Odd, Sighting};
+pub use timeouts::{Lifetime, Lifetimes};
 
 /// Name of the venue's router in the network that is probed.
 pub const ROUTER: &str = "gw";
@@ -69,4 +72,13 @@ pub fn plan(kind: VenueKind) -> Result<Plan, ModelError> {
 /// When the questions cannot be asked.
 pub async fn probe(lab: &Lab) -> Result<Sighting> {
     questions::ask(&bench::Bench::open(lab).await?).await
+}
+
+/// Asks how long mappings live, and what keeps them alive, in a lab that was built from [`plan`]; takes a few seconds
+/// longer than the longest time stated.
+///
+/// # Errors
+/// When the questions cannot be asked.
+pub async fn lifetimes(lab: &Lab, stated: UdpTimeout) -> Result<Lifetimes> {
+    timeouts::ask(&bench::Bench::open(lab).await?, stated).await
 }

@@ -32,7 +32,7 @@ async fn mapping(bench: &Bench<'_>) -> Result<(SocketAddrV4, [SocketAddrV4; 4])>
     let host = bench.fresh("a").await?;
     let mut sources = [host.endpoint; 4];
     for (place, source) in sources.iter_mut().enumerate() {
-        *source = bench.out(&host, place).await?;
+        *source = bench.out(&host, bench.peer(place)).await?;
     }
     Ok((host.endpoint, sources))
 }
@@ -42,7 +42,7 @@ async fn flows(bench: &Bench<'_>) -> Result<Vec<SocketAddrV4>> {
     let mut seen = Vec::new();
     for _ in 0..FLOWS {
         let host = bench.fresh("a").await?;
-        seen.push(bench.out(&host, TEN).await?);
+        seen.push(bench.out(&host, bench.peer(TEN)).await?);
     }
     Ok(seen)
 }
@@ -50,11 +50,12 @@ async fn flows(bench: &Bench<'_>) -> Result<Vec<SocketAddrV4>> {
 /// An inner socket has sent to one server socket: which of the four may send in?
 async fn filtering(bench: &Bench<'_>) -> Result<[bool; 4]> {
     let host = bench.fresh("a").await?;
-    let mapping = bench.out(&host, TEN).await?;
+    let mapping = bench.out(&host, bench.peer(TEN)).await?;
+    let fence = bench.fence(mapping, &host);
     let mut admitted = [false; 4];
     for place in [TEN_OTHER, TWENTY, TWENTY_OTHER, TEN] {
         let peer = bench.peer(place);
-        let arrived = bench.arrives(peer, mapping, &host, (TEN, mapping)).await?;
+        let arrived = bench.arrives(peer, mapping, &host, &fence).await?;
         admitted[place] = arrived.is_some();
     }
     Ok(admitted)
@@ -63,10 +64,11 @@ async fn filtering(bench: &Bench<'_>) -> Result<[bool; 4]> {
 /// A neighbour has sent to somebody: may that one send in to this host?
 async fn leak(bench: &Bench<'_>) -> Result<bool> {
     let (host, neighbour) = (bench.fresh("a").await?, bench.fresh("b").await?);
-    let mapping = bench.out(&host, TEN).await?;
-    bench.out(&neighbour, TWENTY).await?;
+    let mapping = bench.out(&host, bench.peer(TEN)).await?;
+    bench.out(&neighbour, bench.peer(TWENTY)).await?;
+    let fence = bench.fence(mapping, &host);
     let arrived = bench
-        .arrives(bench.peer(TWENTY), mapping, &host, (TEN, mapping))
+        .arrives(bench.peer(TWENTY), mapping, &host, &fence)
         .await?;
     Ok(arrived.is_some())
 }
@@ -78,10 +80,10 @@ async fn contention(bench: &Bench<'_>) -> Result<(SocketAddrV4, [SocketAddrV4; 3
         bench.socket("b", port).await?,
         bench.socket("a", port).await?,
     );
-    let rival = bench.out(&rival, TEN).await?;
+    let rival = bench.out(&rival, bench.peer(TEN)).await?;
     let mut seen = [rival; 3];
     for (source, place) in seen.iter_mut().zip([TWENTY_OTHER, TEN, TEN_OTHER]) {
-        *source = bench.out(&host, place).await?;
+        *source = bench.out(&host, bench.peer(place)).await?;
     }
     Ok((rival, seen))
 }
@@ -90,34 +92,34 @@ async fn contention(bench: &Bench<'_>) -> Result<(SocketAddrV4, [SocketAddrV4; 3
 /// seen by a third and by these two?
 async fn early(bench: &Bench<'_>) -> Result<[SocketAddrV4; 3]> {
     let witness = bench.fresh("a").await?;
-    let known = bench.out(&witness, TEN).await?;
+    let known = bench.out(&witness, bench.peer(TEN)).await?;
     // The port it will have where ports are preserved.
     let port = bench.unused_port();
     let expected = SocketAddrV4::new(*known.ip(), port);
-    let fence = (TEN, known);
+    let fence = bench.fence(known, &witness);
     bench
-        .arrives(bench.peer(TWENTY_OTHER), expected, &witness, fence)
+        .arrives(bench.peer(TWENTY_OTHER), expected, &witness, &fence)
         .await?;
     let host = bench.socket("a", port).await?;
-    let mapping = bench.out(&host, TEN).await?;
+    let mapping = bench.out(&host, bench.peer(TEN)).await?;
+    let fence = bench.fence(mapping, &host);
     bench
-        .arrives(bench.peer(TWENTY), mapping, &host, (TEN, mapping))
+        .arrives(bench.peer(TWENTY), mapping, &host, &fence)
         .await?;
     Ok([
         mapping,
-        bench.out(&host, TWENTY_OTHER).await?,
-        bench.out(&host, TWENTY).await?,
+        bench.out(&host, bench.peer(TWENTY_OTHER)).await?,
+        bench.out(&host, bench.peer(TWENTY)).await?,
     ])
 }
 
 /// A host sends to a neighbour's external address: as whom is it seen outside, and by that neighbour?
 async fn hairpin(bench: &Bench<'_>) -> Result<(SeenOutside, Option<SocketAddrV4>)> {
     let (host, neighbour) = (bench.fresh("a").await?, bench.fresh("b").await?);
-    let outside = bench.out(&host, TEN).await?;
-    let theirs = bench.out(&neighbour, TEN).await?;
-    let arrived = bench
-        .arrives(&host, theirs, &neighbour, (TEN, theirs))
-        .await?;
+    let outside = bench.out(&host, bench.peer(TEN)).await?;
+    let theirs = bench.out(&neighbour, bench.peer(TEN)).await?;
+    let fence = bench.fence(theirs, &neighbour);
+    let arrived = bench.arrives(&host, theirs, &neighbour, &fence).await?;
     Ok(((host.endpoint, outside), arrived))
 }
 
