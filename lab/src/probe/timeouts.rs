@@ -16,6 +16,9 @@ use crate::nat::{Difference, Filtering, Kind, Refresh};
 /// How long before and after its stated end a mapping is tried.
 const MARGIN: Duration = Duration::from_secs(1);
 
+/// How exactly a kernel counts time: one tick of the slowest clock it is built with (CONFIG_HZ=100).
+const TICK: Duration = Duration::from_millis(10);
+
 /// Linux takes a UDP flow for one with replies only if it is older (`nf_conntrack_proto_udp.c`, two seconds).
 const STREAM: Duration = Duration::from_millis(2200);
 
@@ -96,7 +99,8 @@ impl Lifetime {
     /// Whether a mapping may have lived this long.
     #[must_use]
     pub fn agrees(&self, stated: Duration) -> bool {
-        self.alive <= stated && self.dead.is_some_and(|dead| stated <= dead)
+        let is_there = self.alive <= stated + TICK;
+        is_there && self.dead.is_some_and(|dead| stated <= dead + TICK)
     }
 
     fn from_samples(samples: &[Sample]) -> Self {
