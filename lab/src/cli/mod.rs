@@ -6,6 +6,7 @@ mod exec;
 mod explain;
 mod keeper;
 mod labs;
+mod matrix;
 mod probe;
 mod up;
 
@@ -64,6 +65,10 @@ enum Command {
     /// port (early), how neighbours see each other at external addresses (hairpin), and whether a host has one external
     /// address (paired).
     Probe(probe::Probe),
+    /// Punch UDP holes between every two NAT kinds, and say whether that is what theory has
+    ///
+    /// Three labs are built, which must agree. Ends with 1 where they do not, or differ from theory (RFC 5128 section 3.3).
+    Matrix(Json),
     /// Say whether this machine can run a lab, and what to do if not
     Doctor(Json),
     /// Remove what a killed lab left
@@ -125,6 +130,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Down(down) => down.main(),
         Command::Explain(explain) => explain.main(),
         Command::Probe(probe) => probe.main(),
+        Command::Matrix(Json { json }) => matrix::main(json),
         Command::Doctor(Json { json }) => doctor::main(json),
         Command::Gc => labs::gc(),
         Command::Completions { shell } => {

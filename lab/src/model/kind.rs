@@ -100,6 +100,22 @@ impl VenueKind {
         })
     }
 
+    /// Every NAT kind in the nearest `scenarios/`, in the order of their names.
+    ///
+    /// # Errors
+    /// What is wrong in a file.
+    pub fn every_nat() -> Result<Vec<Self>, ModelError> {
+        let Some(home) = scenario_folders().into_iter().next() else {
+            return Ok(Vec::new());
+        };
+        let folder = home.join("nat");
+        let load = |name: String| {
+            let source = Source::read(&folder.join(&name).with_extension("nft"))?;
+            Ok(Self::bare(kind_of(&source, &name)?))
+        };
+        stems(&folder, "nft").into_iter().map(load).collect()
+    }
+
     /// A venue of which nothing but the NAT is known.
     fn bare(nat: Kind) -> Self {
         Self {

@@ -5,11 +5,13 @@
 //! ([`crate::probe`]).
 
 mod behaviour;
+mod holes;
 mod template;
 
 use serde::Serialize;
 
 pub use behaviour::{Behaviour, Difference, Filtering, Hairpin, Mapping, Refresh};
+pub use holes::can_be_punched;
 pub use template::{Sides, ruleset};
 
 /// The NAT kind of a computer that shares its own uplink.

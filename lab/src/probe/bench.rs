@@ -48,7 +48,7 @@ pub(super) struct Bench<'a> {
 
 /// A socket and where its packets come from as long as nobody translates them.
 pub(super) struct End {
-    node: &'static str,
+    node: String,
     socket: UdpSocket,
     pub(super) endpoint: SocketAddrV4,
 }
@@ -63,7 +63,7 @@ pub(super) struct Fence<'a> {
 
 /// Tells one datagram from all others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Tag([u8; 4]);
+pub(super) struct Tag([u8; 4]);
 
 impl<'a> Bench<'a> {
     pub(super) async fn open(lab: &'a Lab) -> Result<Self> {
@@ -86,7 +86,7 @@ impl<'a> Bench<'a> {
     }
 
     /// A socket on a port of the host's that nothing was sent from before.
-    pub(super) async fn fresh(&self, node: &'static str) -> Result<End> {
+    pub(super) async fn fresh(&self, node: &str) -> Result<End> {
         self.socket(node, self.unused_port()).await
     }
 
@@ -94,7 +94,7 @@ impl<'a> Bench<'a> {
         self.port.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(super) async fn socket(&self, node: &'static str, port: u16) -> Result<End> {
+    pub(super) async fn socket(&self, node: &str, port: u16) -> Result<End> {
         let addresses = self.lab.plan().node(node);
         let mut addresses = addresses
             .iter()
@@ -107,7 +107,7 @@ impl<'a> Bench<'a> {
         let address = address.unwrap_or(Ipv4Addr::UNSPECIFIED);
         let socket = udp_socket(self.lab.node(node)?, address, port).await?;
         Ok(End {
-            node,
+            node: node.to_owned(),
             socket,
             endpoint: SocketAddrV4::new(address, port),
         })
@@ -127,7 +127,7 @@ impl<'a> Bench<'a> {
     ) -> Result<SocketAddrV4> {
         let tag = self.tag();
         from.send(tag, to).await?;
-        Ok(at.hear(tag, from.node).await?.0)
+        Ok(at.hear(tag, &from.node).await?.0)
     }
 
     /// Whether what `from` sends to `to` arrives at `at`, and as whose: `None` if it is dropped on the way.
@@ -148,7 +148,7 @@ impl<'a> Bench<'a> {
             sent.push(stray);
             let tag = self.tag();
             fence.peer.send(tag, fence.mapping).await?;
-            let (_, mut heard) = fence.at.hear(tag, fence.peer.node).await?;
+            let (_, mut heard) = fence.at.hear(tag, &fence.peer.node).await?;
             heard.extend(at.drain()?);
             let arrived = heard.iter().find(|(tag, _)| sent.contains(tag));
             if let Some((_, source)) = arrived {
@@ -156,6 +156,27 @@ impl<'a> Bench<'a> {
             }
         }
         Ok(None)
+    }
+
+    /// Sends one packet to each of `to`; as whose they arrived behind the fence, as far as they did. Those of earlier volleys, named
+    /// by `sent`, count as well.
+    pub(super) async fn volley(
+        &self,
+        from: &End,
+        to: &[SocketAddrV4],
+        fence: &Fence<'_>,
+        sent: &mut Vec<Tag>,
+    ) -> Result<Vec<SocketAddrV4>> {
+        for to in to {
+            let tag = self.tag();
+            from.send(tag, *to).await?;
+            sent.push(tag);
+        }
+        let tag = self.tag();
+        fence.peer.send(tag, fence.mapping).await?;
+        let (_, heard) = fence.at.hear(tag, &fence.peer.node).await?;
+        let ours = heard.into_iter().filter(|(tag, _)| sent.contains(tag));
+        Ok(ours.map(|(_, source)| source).collect())
     }
 
     /// The way back to a socket that has sent to the first server.

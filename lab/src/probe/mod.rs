@@ -12,6 +12,7 @@
 //! [`timeouts`] asks how long a mapping lives, which takes that long.
 
 mod bench;
+mod punch;
 mod questions;
 mod sighting;
 mod timeouts;
@@ -21,6 +22,7 @@ use std::io;
 use crate::fabric::{FabricError, Lab};
 use crate::model::{ModelError, Scenario, UdpTimeout, VenueKind};
 use crate::plan::Plan;
+pub use punch::{homes, punch_all};
 pub use sighting::{Odd, Sighting};
 pub use timeouts::{Lifetime, Lifetimes};
 
