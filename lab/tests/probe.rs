@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use futures::future::join_all;
 use futures::{StreamExt, stream};
 use v6lab::fabric::Lab;
-use v6lab::model::{UdpTimeout, VenueKind};
-use v6lab::nat::{Behaviour, Filtering};
+use v6lab::model::{Scenario, UdpTimeout, VenueKind};
+use v6lab::nat::{Behaviour, Filtering, Promise};
+use v6lab::plan::Plan;
 use v6lab::probe::{self, Sighting};
 
 /// Kinds with additions that are probed beside the kinds and venues that are files.
@@ -32,6 +33,7 @@ fn main() {
         a_kind_that_is_not_what_it_says_is_found_out,
         the_same_seed_gives_the_same_ports,
         mappings_live_as_long_as_stated,
+        the_stricter_of_two_nats_in_a_row_decides,
     ]);
 }
 
@@ -116,6 +118,34 @@ async fn mappings_live_as_long_as_stated() {
         "{longer}"
     );
     assert!(told.concat().is_empty(), "{}", told.concat().join("\n"));
+}
+
+/// A sharer's port-restricted NAT behind the venue's. Every lab holds its passages to what the plan says of them.
+async fn the_stricter_of_two_nats_in_a_row_decides() {
+    for (outer, endpoint_independent, preserves_ports) in [
+        ("full-cone", true, true),
+        ("port-restricted", true, true),
+        ("port-block", true, false),
+        ("symmetric", false, false),
+    ] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/laptop-sharing.toml");
+        let mut scenario = Scenario::load(&path).unwrap();
+        scenario.venues[0].kind = find(outer);
+        let mut plan = Plan::new(&scenario);
+        let promise = Promise {
+            endpoint_independent,
+            preserves_ports,
+            filters_by_port: true,
+        };
+        assert_eq!(plan.passages[0].promise, promise, "{outer}");
+        let lab = Lab::up(&plan)
+            .await
+            .unwrap_or_else(|error| panic!("{outer}: {error}"));
+        lab.down().await.unwrap();
+        plan.passages[0].promise.filters_by_port = false;
+        let error = Lab::up(&plan).await.unwrap_err().to_string();
+        assert!(error.contains("a stranger was kept out"), "{error}");
+    }
 }
 
 /// Probes all of them and fails with everything that is not as stated.
