@@ -1,4 +1,5 @@
-//! What `v6lab probe` promises at the command line. Needs what `v6lab doctor` asks for, and fails where that is missing.
+//! What `v6lab probe` and `v6lab matrix` promise at the command line. Need what `v6lab doctor` asks for, and fail where
+//! that is missing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,8 +9,11 @@ use serde_json::Value;
 
 /// Exit code, standard output, standard error.
 fn probe(args: &[&str]) -> (i32, String, String) {
+    v6lab(&[&["probe"], args].concat())
+}
+
+fn v6lab(args: &[&str]) -> (i32, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_v6lab"))
-        .arg("probe")
         .args(args)
         .output()
         .unwrap();
@@ -80,4 +84,30 @@ fn the_ruleset_is_shown_with_everything_filled_in() {
     assert!(text.contains("define public = 203.0.113.50\n"), "{text}");
     assert!(text.contains("timeout 120s\n"), "{text}");
     assert!(!text.contains("$mapping_timeout"), "{text}");
+}
+
+#[test]
+fn the_matrix_has_every_pair_three_times_and_agrees_with_theory() {
+    let (code, told, error) = v6lab(&["matrix", "--json"]);
+    assert_eq!((code, error.as_str()), (0, ""));
+    let cells: Vec<Value> = serde_json::from_str(&told).unwrap();
+    let find = |first: &str, second: &str| {
+        let is = |cell: &&Value| cell["first"] == first && cell["second"] == second;
+        cells.iter().find(is).unwrap()
+    };
+    for (first, second, works) in [
+        ("port-restricted", "port-restricted", true),
+        ("port-restricted", "masq-naive", false),
+        ("masq-naive", "port-restricted", true),
+        ("symmetric", "port-restricted", false),
+        ("symmetric", "address-restricted", true),
+    ] {
+        let cell = find(first, second);
+        assert_eq!(cell["theory"], works, "{cell}");
+        assert_eq!(
+            cell["seen"],
+            serde_json::json!([works, works, works]),
+            "{cell}"
+        );
+    }
 }

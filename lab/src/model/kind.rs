@@ -59,15 +59,16 @@ impl VenueKind {
     /// # Errors
     /// The nearest known name, or what is wrong in the file.
     pub fn find(named: &Path) -> Result<Self, ModelError> {
-        let folder_of = |path: &Path| path.ancestors().nth(2).map(Path::to_owned);
         if named.is_file() {
-            let home = folder_of(named).unwrap_or_default();
+            // The whole path, since it may be named from within its folder.
+            let path = named.canonicalize().unwrap_or_else(|_| named.to_owned());
+            let home = path.ancestors().nth(2).unwrap_or(named);
             let source = Source::read(named)?;
             if named.extension().is_some_and(|found| found == "nft") {
                 let stem = named.file_stem().unwrap_or_default().to_string_lossy();
                 return Ok(Self::bare(kind_of(&source, &stem)?));
             }
-            return Self::from_source(&source, &home);
+            return Self::from_source(&source, home);
         }
         let name = named.to_string_lossy();
         let mut known = Vec::new();

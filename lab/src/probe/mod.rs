@@ -8,8 +8,9 @@
 //!    ports 3478 and 3479 on both
 //! ```
 //!
-//! [`bench`] has the sockets, [`questions`] sends and listens, [`sighting`] tells from what was seen what the venue is.
-//! [`timeouts`] asks how long a mapping lives, which takes that long.
+//! `bench` has the sockets, `questions` sends and listens, [`Sighting`] tells from what was seen what the venue is.
+//! `timeouts` asks how long a mapping lives, which takes that long, and `punch` whether two hosts behind two venues can
+//! reach each other.
 
 mod bench;
 mod punch;
