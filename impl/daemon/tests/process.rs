@@ -70,12 +70,13 @@ fn a_detached_daemon_without_log_file_writes_to_syslog() {
                 let site = Site::new(dir.path(), "node_one", "", &[ONE]);
                 let mut command = site.command(kind);
                 assert!(command.args(["-n", "vpn"]).status().unwrap().success());
-                let ready = loop {
+                let until = |text: &str| loop {
                     let line = next_word(&syslog);
-                    if line.contains("Ready") {
+                    if line.contains(text) {
                         break line;
                     }
                 };
+                let ready = until("Ready");
                 let pid = fs::read_to_string(site.pidfile()).unwrap();
                 let source = format!("tinc.vpn[{}]: Ready", pid.trim());
                 // Facility daemon, severity notice.
@@ -83,8 +84,13 @@ fn a_detached_daemon_without_log_file_writes_to_syslog() {
                     ready.starts_with("<29>") && ready.contains(&source),
                     "{ready}"
                 );
-                site.kill(kind, "TERM");
-                wait_for("no pid file", || (!site.pidfile().exists()).then_some(()));
+                // A tincd logs while it handles a signal, and hangs for good in glibc's lock if it was logging when
+                // the signal came: it ends with this test.
+                if kind == Kind::Ours {
+                    site.kill(kind, "TERM");
+                    until("Terminating");
+                    wait_for("no pid file", || (!site.pidfile().exists()).then_some(()));
+                }
             }
         },
     );
