@@ -1,5 +1,6 @@
 //! A mesh of twelve: six of ours, four tincd 1.0, two tinc 1.1, on one internet, of which one or two at a time are
-//! killed or stopped and started again. After each, everybody reaches everybody within 15 s.
+//! killed or stopped and started again. After each, everybody reaches everybody within 15 s; two nodes of the reference,
+//! who may lose each other without any of ours on their way, within a minute more.
 //!
 //! Plays for 35 s, with `V6_LONG=1` for five minutes. `V6_SEED` chooses who and when; the default is the same each time.
 
@@ -37,6 +38,9 @@ const LONG: Duration = Duration::from_secs(300);
 
 /// Within what time after a restart everybody reaches everybody.
 const HEALS: Duration = Duration::from_secs(15);
+
+/// What two nodes of the reference may take longer: see [`checks`].
+const AMONG_THEMSELVES: Duration = Duration::from_secs(60);
 
 /// Within what time twelve that start at once have found each other: a tincd that dials one which is not there yet
 /// tries again after 5 s.
@@ -230,6 +234,12 @@ impl Mesh {
         let pairs = (0..members.len()).flat_map(|n| (0..n).map(move |m| (n, m)));
         let silent = try_join_all(pairs.map(async |(n, m)| {
             let from = lab.node(&members[n].name)?;
+            let ours = [n, m].map(|n| members[n].product == Product::V6router);
+            let limit = if ours == [false, false] {
+                limit + AMONG_THEMSELVES
+            } else {
+                limit
+            };
             let report = observe::reach(from, IpAddr::V4(overlay(m)), limit).await?;
             let pair = format!("{} and {}", members[n].name, members[m].name);
             anyhow::Ok(report.first_reply.is_none().then_some(pair))
@@ -244,10 +254,6 @@ impl Mesh {
             let node = lab.node(&member.name)?;
             dump::ask(node, self.daemons.on(&member.name)?).await?;
         }
-        bail!(
-            "no ping within {} s between {}",
-            limit.as_secs(),
-            silent.join(", ")
-        )
+        bail!("no ping in time between {}", silent.join(", "))
     }
 }
