@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use super::{Mac, Subnet, SubnetAddr, SubnetError};
 use crate::constants::DEFAULT_SUBNET_WEIGHT;
+use crate::scanf::rest_of_number;
 
 impl FromStr for Subnet {
     type Err = SubnetError;
@@ -134,22 +135,11 @@ fn parse_weight(text: &str) -> Result<i32, SubnetError> {
 /// Tells a group that tincd reads and we refuse, because it has a sign, `0x` or more than four digits, from a text that
 /// is no address at all.
 fn v6_error(text: &str) -> SubnetError {
-    let hex = |group: &str| {
-        let digits = digits_of(group);
-        group.is_empty() || (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit()))
-    };
-    let odd = |group: &str| group.len() > 4 || digits_of(group).len() < group.len();
-    if text.split(':').all(hex) && text.split(':').any(odd) {
+    let plain = |group: &str| group.len() <= 4 && group.bytes().all(|b| b.is_ascii_hexdigit());
+    let read = |group: &str| group.is_empty() || rest_of_number(group, 16) == Some("");
+    if text.split(':').all(read) && !text.split(':').all(plain) {
         SubnetError::NumberTooLarge
     } else {
         SubnetError::Address
     }
-}
-
-/// A group without what scanf(3) passes over.
-fn digits_of(group: &str) -> &str {
-    let unsigned = group.strip_prefix(['+', '-']).unwrap_or(group);
-    let bare = unsigned.strip_prefix("0x");
-    bare.or_else(|| unsigned.strip_prefix("0X"))
-        .unwrap_or(unsigned)
 }

@@ -8,6 +8,7 @@ use crate::addr::{Endpoint, WordError};
 use crate::constants::{MAX_LINE, MAX_WORD};
 use crate::name::NodeName;
 use crate::options::Options;
+use crate::scanf::rest_of_number;
 use crate::subnet::Subnet;
 
 impl Request {
@@ -181,7 +182,7 @@ impl<'a> Fields<'a> {
     /// A number behind which tincd wants another.
     fn number(&mut self, field: &'static str) -> Result<i32, RequestError> {
         let word = self.word(field)?;
-        let leaves_a_number = |rest: &str| rest.is_empty() || scan(rest, 10).is_some();
+        let leaves_a_number = |rest: &str| rest.is_empty() || rest_of_number(rest, 10).is_some();
         word.parse()
             .map_err(|_| self.no_number(field, word, 10, leaves_a_number))
     }
@@ -202,7 +203,7 @@ impl<'a> Fields<'a> {
         radix: u32,
         passes: impl Fn(&str) -> bool,
     ) -> RequestError {
-        if scan(word, radix).is_some_and(passes) {
+        if rest_of_number(word, radix).is_some_and(passes) {
             RequestError::Number {
                 request: self.request,
                 field,
@@ -270,7 +271,7 @@ impl<'a> Fields<'a> {
     /// with other characters, tincd takes these for the next field, and the line may pass if that can be.
     fn nonce(&mut self, passes: impl Fn(&str) -> bool) -> Result<u32, RequestError> {
         let word = self.word("nonce")?;
-        if scan(word, 16) == Some("") {
+        if rest_of_number(word, 16) == Some("") {
             return Ok(u32::from_str_radix(word, 16).unwrap_or(u32::MAX));
         }
         Err(self.no_number("nonce", word, 16, passes))
@@ -282,7 +283,7 @@ impl<'a> Fields<'a> {
             let weight_follows = Words { ..self.words }.next().is_some();
             self.no_number("options", word, 16, |rest| match rest {
                 "" => weight_follows,
-                _ => scan(rest, 10).is_some(),
+                _ => rest_of_number(rest, 10).is_some(),
             })
         })
     }
@@ -297,22 +298,6 @@ impl<'a> Fields<'a> {
 
 fn is_name(text: &str) -> bool {
     text.parse::<NodeName>().is_ok()
-}
-
-/// What scanf(3) leaves of a word in which it reads a number of that radix; nothing if it finds none.
-fn scan(word: &str, radix: u32) -> Option<&str> {
-    let is_digit = |c: char| c.is_digit(radix);
-    let unsigned = word.strip_prefix(['+', '-']).unwrap_or(word);
-    let digits = match radix {
-        16 => unsigned
-            .strip_prefix("0x")
-            .or_else(|| unsigned.strip_prefix("0X"))
-            .filter(|digits| digits.starts_with(is_digit))
-            .unwrap_or(unsigned),
-        _ => unsigned,
-    };
-    let rest = digits.trim_start_matches(is_digit);
-    (rest.len() < digits.len()).then_some(rest)
 }
 
 #[cfg(test)]
