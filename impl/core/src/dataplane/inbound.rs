@@ -247,6 +247,24 @@ mod tests {
     use crate::graph::Graph;
     use crate::options::Options;
 
+    /// The way to a neighbour, and keys that it was told, the newest first.
+    fn path(peer: NodeId, udp: UdpPath, keys: &[(&PacketKey, u64)]) -> PeerPath {
+        let in_keys = keys.iter();
+        PeerPath {
+            via: peer,
+            nexthop: peer,
+            options: Options::NONE,
+            mtu: 1518,
+            min_mtu: 0,
+            udp: Some(udp),
+            out_key: None,
+            in_keys: in_keys
+                .map(|(key, epoch)| Arc::new(InKey::new(key, KeyEpoch(*epoch))))
+                .collect(),
+            known_at: vec![udp.address.ip()],
+        }
+    }
+
     #[test]
     fn no_replay_window_outlives_its_key() {
         let mut rng = StdRng::seed_from_u64(1);
@@ -262,17 +280,7 @@ mod tests {
             let peer = graph.intern(&format!("node{epoch}").parse().unwrap());
             let key = PacketKey::generate(PacketSpec::default(), &mut rng);
             let mut forwarding = Forwarding::alone(graph.me(), Policy::default());
-            let path = PeerPath {
-                via: peer,
-                nexthop: peer,
-                options: Options::NONE,
-                mtu: 1518,
-                min_mtu: 0,
-                udp: None,
-                out_key: None,
-                in_keys: vec![Arc::new(InKey::new(&key, KeyEpoch(epoch)))],
-                known_at: vec![from.address.ip()],
-            };
+            let path = path(peer, from, &[(&key, epoch)]);
             forwarding.peers.insert(peer, Arc::new(path));
             let mut datagram = Vec::new();
             Sealer::new(&key).seal(1, &[1; 64], &mut datagram);
@@ -291,20 +299,7 @@ mod tests {
         let (address, socket) = (([192, 0, 2, 1], 655).into(), 0);
         let from = UdpPath { address, socket };
         let mut forwarding = Forwarding::alone(graph.me(), Policy::default());
-        let in_keys = keys.iter().zip([2, 1]);
-        let path = PeerPath {
-            via: peer,
-            nexthop: peer,
-            options: Options::NONE,
-            mtu: 1518,
-            min_mtu: 0,
-            udp: Some(from),
-            out_key: None,
-            in_keys: in_keys
-                .map(|(key, epoch)| Arc::new(InKey::new(key, KeyEpoch(epoch))))
-                .collect(),
-            known_at: vec![from.address.ip()],
-        };
+        let path = path(peer, from, &[(&keys[0], 2), (&keys[1], 1)]);
         forwarding.peers.insert(peer, Arc::new(path));
         for (key, reported) in keys.iter().zip([vec![], vec![Up::OldKey(peer)]]) {
             let mut datagram = Vec::new();
