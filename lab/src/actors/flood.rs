@@ -266,11 +266,13 @@ fn pour(sockets: &[UdpSocket], per_second: u32, sent: &AtomicU64, on: &watch::Re
             let from = noise.below(RUBBISH - LONGEST);
             let len = noise.below(LONGEST) + 1;
             let packet = rubbish.get(from..from + len).unwrap_or_default();
-            if let Some(socket) = turns.next() {
-                // Where there is no room for it there is rubbish enough.
-                let _ = socket.send(packet);
+            // Where there is no room for it there is rubbish enough.
+            if turns
+                .next()
+                .is_some_and(|socket| socket.send(packet).is_ok())
+            {
+                sent.fetch_add(1, Ordering::Relaxed);
             }
-            sent.fetch_add(1, Ordering::Relaxed);
         }
         std::thread::sleep(BURST);
     }

@@ -46,7 +46,11 @@ async fn serve(listener: TcpListener, mut until: watch::Receiver<()>) {
         tokio::select! {
             // Only when the proxy is gone.
             _ = until.changed() => return,
-            Ok((client, _)) = listener.accept() => {
+            accepted = listener.accept() => {
+                // Whoever was gone before it was served.
+                let Ok((client, _)) = accepted else {
+                    continue;
+                };
                 let mut until = until.clone();
                 tokio::task::spawn_local(async move {
                     tokio::select! {
@@ -75,7 +79,7 @@ async fn relay(client: TcpStream) -> io::Result<()> {
         client.write_all(answer.as_bytes()).await
     };
     let Some(target) = target(&head) else {
-        return answer("405 Method Not Allowed").await;
+        return answer("400 Bad Request").await;
     };
     let Ok(mut server) = TcpStream::connect(target).await else {
         return answer("502 Bad Gateway").await;

@@ -158,8 +158,8 @@ impl<'a> Bench<'a> {
         Ok(None)
     }
 
-    /// Sends one packet to each of `to`; as whose they arrived behind the fence, as far as they did. Those of earlier volleys, named
-    /// by `sent`, count as well.
+    /// Sends one packet to each of `to`; as whose they arrived behind the fence, as far as they did. Those of earlier
+    /// volleys, named by `sent`, count as well.
     pub(super) async fn volley(
         &self,
         from: &End,
