@@ -84,8 +84,8 @@ fn a_detached_daemon_without_log_file_writes_to_syslog() {
                     ready.starts_with("<29>") && ready.contains(&source),
                     "{ready}"
                 );
-                // A tincd logs while it handles a signal, and hangs for good in glibc's lock if it was logging when
-                // the signal came: it ends with this test.
+                // A tincd was seen to hang for good, on a futex, after a signal that came while it was logging: it ends
+                // with this test.
                 if kind == Kind::Ours {
                     site.kill(kind, "TERM");
                     until("Terminating");

@@ -74,7 +74,7 @@ async fn compare(
     for seed in &seeds {
         let script = family.script(*seed);
         let began = Instant::now();
-        let (a, b) = tokio::join!(ours.hear_out(&script), theirs.hear_out_again(&script));
+        let (a, b) = tokio::join!(ours.hear_out(&script), theirs.hear_out_for_sure(&script));
         let at = |who: &str| format!("{who} at seed {seed}");
         let (a, b) = (
             a.with_context(|| at("v6router"))?,
@@ -206,9 +206,9 @@ impl Subject {
         Ok(stranger)
     }
 
-    /// Likewise, once more if the daemon died: the reference's memory may have been corrupted by an earlier script, and
-    /// one that kills it does so again.
-    async fn hear_out_again(&mut self, script: &Script) -> anyhow::Result<Outcome> {
+    /// Says the script, once more if the daemon died: the reference's memory may have been corrupted by an earlier one,
+    /// and a script that kills it does so again.
+    async fn hear_out_for_sure(&mut self, script: &Script) -> anyhow::Result<Outcome> {
         match self.hear_out(script).await {
             Ok(outcome) if outcome.ended == "daemon" => self.hear_out(script).await,
             Err(_) if self.daemons.on(SUBJECT)?.status().is_some() => {
