@@ -51,7 +51,6 @@ Feature: What is not passed on is refused in the same words by either daemon
       | 10.87.0.15             | 100     | 64   | 10.87.0.15             | 3    | 9    | 0   | 156    |
       | 2001:db8:85a3:ef00::15 | 100     | 64   | 2001:db8:85a3:ef00::15 | 1    | 1    | 0   | 196    |
 
-  # Of IPv4 packets whose hops are used up a tincd in the middle says nothing here; v6router does.
   Scenario: The server counts as a hop
     Given the network "five-pis"
     And tinc is set up as it should be, in router mode
