@@ -165,3 +165,29 @@ fn bound_to_an_interface_we_listen_and_dial_there_only() {
         },
     );
 }
+
+#[test]
+fn another_interface_is_dialled_from_after_hup() {
+    alone("another_interface_is_dialled_from_after_hup", || {
+        let far = Far::new();
+        for kind in BOTH {
+            let dir = TempDir::new();
+            let other = ("node_two", "Address = 10.2.0.2\nAddress = 10.1.0.2");
+            let hosts = [("node_one", ""), other];
+            let one = Site::new(dir.path(), "node_one", "ConnectTo = node_two\n", &hosts);
+            let two = Site::new(dir.path(), "node_two", "", &hosts);
+            let first = far.start(&two);
+            two.wait_for_log("Ready");
+            let _one = one.start(kind, &[]);
+            two.wait_for_log("Connection from 10.2.0.1 port");
+            two.wait_for_log("activated");
+            assert!(!two.log().contains("Connection from 10.1.0.1 port"));
+            let conf = std::fs::read_to_string(one.dir.join("tinc.conf")).unwrap();
+            one.write("tinc.conf", &format!("{conf}BindToInterface = near1\n"));
+            assert!(one.kill(kind, "HUP").success());
+            first.kill();
+            let _second = far.start(&two);
+            two.wait_for_log("Connection from 10.1.0.1 port");
+        }
+    });
+}
