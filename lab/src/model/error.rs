@@ -1,6 +1,7 @@
 //! Mistakes in a scenario, told with file, line and remedy.
 
 use std::ops::Range;
+use std::panic::Location;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -22,6 +23,8 @@ pub struct ModelError {
 pub(super) struct Source {
     path: PathBuf,
     pub(super) text: String,
+    /// Of each line, the place in somebody's code that asked for it, if it is in no file.
+    asked_for: Vec<&'static Location<'static>>,
 }
 
 impl Source {
@@ -34,6 +37,7 @@ impl Source {
         Ok(Self {
             path: path.to_owned(),
             text,
+            asked_for: Vec::new(),
         })
     }
 
@@ -41,6 +45,17 @@ impl Source {
         Self {
             path: PathBuf::from(path),
             text,
+            asked_for: Vec::new(),
+        }
+    }
+
+    /// Lines that code asked for.
+    pub(super) fn from_code(lines: &[(String, &'static Location<'static>)]) -> Self {
+        let file = lines.first().map_or("", |(_, first)| first.file());
+        Self {
+            path: PathBuf::from(file),
+            text: lines.iter().map(|(line, _)| format!("{line}\n")).collect(),
+            asked_for: lines.iter().map(|(_, asked_for)| *asked_for).collect(),
         }
     }
 
@@ -64,9 +79,17 @@ impl Source {
 
     pub(super) fn error_at(&self, span: Range<usize>, reason: impl Into<String>) -> ModelError {
         let before = self.text.get(..span.start).unwrap_or(&self.text);
+        let line = before.matches('\n').count();
+        let (file, line) = match self.asked_for.get(line) {
+            Some(place) => (
+                PathBuf::from(place.file()),
+                usize::try_from(place.line()).ok(),
+            ),
+            None => (self.path.clone(), Some(line + 1)),
+        };
         ModelError {
-            file: self.path.clone(),
-            line: Some(before.matches('\n').count() + 1),
+            file,
+            line,
             reason: reason.into(),
         }
     }

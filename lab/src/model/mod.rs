@@ -4,10 +4,12 @@
 //! (`nat/NAME.nft`) it refers to, which lie in directories beside it, and checks the whole. What passes can be planned.
 
 mod bench;
+mod builder;
 mod check;
 mod error;
 mod kind;
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
@@ -16,6 +18,7 @@ use toml::Spanned;
 
 use crate::nat;
 pub use crate::net::Net;
+pub use builder::Builder;
 pub use error::ModelError;
 use error::Source;
 
@@ -210,10 +213,22 @@ impl Scenario {
     }
 
     fn from_source(source: Source, home: &Path) -> Result<Self, ModelError> {
+        Self::from_source_with(source, home, &HashMap::new())
+    }
+
+    /// `kinds` are those of venues, by the venue's name, that are not to be looked up.
+    fn from_source_with(
+        source: Source,
+        home: &Path,
+        kinds: &HashMap<String, VenueKind>,
+    ) -> Result<Self, ModelError> {
         let mut scenario: Self = source.parse()?;
         scenario.source = source;
         for venue in &mut scenario.venues {
-            venue.kind = VenueKind::load(home, &venue.like, &scenario.source)?;
+            venue.kind = match kinds.get(venue.name.get_ref()) {
+                Some(kind) => kind.clone(),
+                None => VenueKind::load(home, &venue.like, &scenario.source)?,
+            };
         }
         if let Some(first) = scenario.sharers.first() {
             let kind = Spanned::new(first.name.span(), nat::SHARED.to_owned());
