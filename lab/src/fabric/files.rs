@@ -10,8 +10,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use netns_rs::Env;
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::mount::{MsFlags, mount};
 
 /// Files larger than this are not configuration; they are left out of a node's `/etc`.
 const MAX_ETC_FILE: u64 = 1 << 20;
@@ -26,16 +25,6 @@ pub(crate) const NODE_BIN: &str = "/run/v6lab/bin";
 /// Directory, inside a node, of the programs those names stand for; the same in all nodes of a lab.
 pub(super) const NODE_TOOLS: &str = "/run/v6lab/tools";
 
-/// Where netns-rs keeps the bind mounts that give network namespaces names.
-#[derive(Debug, Clone)]
-pub(super) struct Named(pub(super) PathBuf);
-
-impl Env for Named {
-    fn persist_dir(&self) -> PathBuf {
-        self.0.clone()
-    }
-}
-
 /// A step that failed and what the kernel said.
 pub(super) type Failure = (String, String);
 
@@ -44,8 +33,6 @@ pub(super) type Failure = (String, String);
 pub(super) struct Directories {
     /// The lab's own.
     pub(super) lab: PathBuf,
-    /// The bind mounts of network namespaces, of all labs of a session.
-    pub(super) netns: PathBuf,
     /// The copy of the host's `/etc` that all labs of a session share.
     pub(super) etc: PathBuf,
 }
@@ -57,7 +44,6 @@ impl Directories {
         static FIRST: Mutex<()> = Mutex::new(());
         let all = Self {
             lab: root.join(format!("lab-{number}")),
-            netns: root.join("netns"),
             etc: root.join("etc"),
         };
         step("create", &all.tools(), |path| fs::create_dir_all(path))?;
@@ -66,9 +52,6 @@ impl Directories {
             step("copy /etc to", &all.etc, |to| {
                 copy_etc(Path::new("/etc"), to)
             })?;
-            let mounted = Named(all.netns.clone()).init();
-            mounted
-                .map_err(|error| (format!("mount {}", all.netns.display()), error.to_string()))?;
         }
         Ok(all)
     }
@@ -100,13 +83,6 @@ impl Directories {
                 .map_err(|error| (format!("mount {target}"), error.to_string()))
         };
         at("/", MsFlags::MS_REC | MsFlags::MS_PRIVATE, None, None, None)?;
-        // Other nodes' namespaces would live on in this one's mounts.
-        umount2(&self.netns, MntFlags::MNT_DETACH).map_err(|error| {
-            (
-                format!("unmount {}", self.netns.display()),
-                error.to_string(),
-            )
-        })?;
         for folder in [
             "etc",
             "etc.work",

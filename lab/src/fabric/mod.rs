@@ -19,14 +19,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::future::{join_all, try_join_all};
-use netns_rs::NetNs;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tracing::debug;
 
 use crate::plan::{LinkPlan, Plan};
 use crate::session;
-use files::{Directories, Failure, Named};
+use files::{Directories, Failure};
 
 pub(crate) use check::socket as udp_socket;
 pub(crate) use files::NODE_BIN;
@@ -86,8 +85,6 @@ pub type Result<T, E = FabricError> = std::result::Result<T, E>;
 /// Ends with [`Lab::down`]; dropping it does the same without waiting or telling.
 #[derive(Debug)]
 pub struct Lab {
-    /// Its number within the session.
-    number: u32,
     plan: Plan,
     nodes: Vec<Node>,
     directories: Directories,
@@ -110,14 +107,13 @@ impl Lab {
         })?;
         let directories = Directories::prepare(root, number).map_err(host)?;
         let mut lab = Self {
-            number,
             plan: plan.clone(),
             nodes: Vec::new(),
             directories,
         };
         lab.start_nodes().await?;
         debug!(elapsed = ?started.elapsed(), "nodes stand");
-        let namespace = |name: &str| Some(lab.node(name).ok()?.thread.netns.file().as_fd());
+        let namespace = |name: &str| Some(lab.node(name).ok()?.thread.netns.as_fd());
         netlink::lay_cables(&lab.plan, namespace)
             .await
             .map_err(host)?;
@@ -134,13 +130,8 @@ impl Lab {
         let mut starting = Vec::new();
         for plan in &self.plan.nodes {
             let plan = Arc::new(plan.clone());
-            let answer = thread::start(
-                plan.clone(),
-                hosts.clone(),
-                self.directories.clone(),
-                self.number,
-            )
-            .map_err(host)?;
+            let answer = thread::start(plan.clone(), hosts.clone(), self.directories.clone())
+                .map_err(host)?;
             starting.push(async { (plan, answer.await) });
         }
         let mut failure = None;
@@ -234,34 +225,21 @@ impl Lab {
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        for node in std::mem::take(&mut self.nodes) {
-            let name = node.name().to_owned();
-            let failed = |what: &str, reason: String| FabricError::Node {
-                node: name.clone(),
-                what: what.to_owned(),
-                reason,
-            };
-            let thread::NodeThread {
-                netns,
-                jobs,
-                thread,
-                ..
-            } = node.thread;
-            drop(jobs);
-            let ended = tokio::time::timeout_at(
-                deadline.into(),
-                tokio::task::spawn_blocking(|| thread.join()),
-            )
-            .await;
+        // All are told first, so that they end side by side; the kernel takes its time for each.
+        let ending: Vec<_> = std::mem::take(&mut self.nodes)
+            .into_iter()
+            .map(Node::dismiss)
+            .collect();
+        for (node, thread) in ending {
+            let join = tokio::task::spawn_blocking(|| thread.join());
+            let ended = tokio::time::timeout_at(deadline.into(), join).await;
             if !matches!(ended, Ok(Ok(Ok(())))) {
-                return Err(failed(
-                    "end its thread",
-                    "something inside blocks it".to_owned(),
-                ));
+                return Err(FabricError::Node {
+                    node,
+                    what: "end its thread".to_owned(),
+                    reason: "something inside blocks it".to_owned(),
+                });
             }
-            netns
-                .remove()
-                .map_err(|error| failed("remove its network namespace", error.to_string()))?;
         }
         let removed = self.directories.remove();
         removed.map_err(|error| host(("remove the lab's files".to_owned(), error.to_string())))
@@ -281,12 +259,6 @@ impl Drop for Lab {
     fn drop(&mut self) {
         self.kill_all();
         self.nodes.clear();
-        // By name, since a node that was not finished has a namespace already.
-        for node in &self.plan.nodes {
-            let name = thread::name(self.number, &node.name);
-            let _ = NetNs::get_from_env(name, Named(self.directories.netns.clone()))
-                .and_then(NetNs::remove);
-        }
         let _ = self.directories.remove();
     }
 }

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
-use futures::future::try_join_all;
-use futures::{Stream, StreamExt, TryStreamExt};
+use futures::future::{try_join, try_join_all};
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use netlink_packet_route::address::{AddressAttribute, AddressFlags};
 use netlink_packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, State};
 use rtnetlink::{
@@ -140,8 +140,8 @@ pub(super) async fn configure(node: &NodePlan) -> Result<(), Failure> {
             .await
             .map_err(step(format!("bring {name} up")))
     };
-    up("lo").await?;
-    for interface in &node.interfaces {
+    // Requests of one interface wait for each other, those of different ones go out together.
+    let interfaces = node.interfaces.iter().map(async |interface| {
         let ours = index(&interface.name)?;
         if let Some(bridge) = &interface.port_of {
             let plug = LinkUnspec::new_with_index(ours)
@@ -162,13 +162,15 @@ pub(super) async fn configure(node: &NodePlan) -> Result<(), Failure> {
                 .await
                 .map_err(step(what))?;
         }
-    }
-    for route in &node.routes {
+        Ok(())
+    });
+    try_join(up("lo"), try_join_all(interfaces)).await?;
+    let routes = node.routes.iter().map(async |route| {
         let what = format!("add the route to {} by {}", route.to, route.interface);
-        add_route(&handle, index(&route.interface)?, route)
-            .await
-            .map_err(step(what))?;
-    }
+        let index = index(&route.interface)?;
+        add_route(&handle, index, route).await.map_err(step(what))
+    });
+    try_join_all(routes).await?;
     carried(node, &handle, changes).await
 }
 
@@ -199,6 +201,8 @@ async fn carried(
             if awaited.is_empty() || changes.next().await.is_none() {
                 return Ok(());
             }
+            // Of many changes at once, the last is what counts.
+            while changes.next().now_or_never().flatten().is_some() {}
         }
     };
     let ended = timeout(CARRIER_LIMIT, all).await;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::Stdio;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -61,14 +62,14 @@ impl Node {
         self.thread.tid
     }
 
+    /// Tells its thread to end, and returns whose it is and what to wait for.
+    pub(super) fn dismiss(self) -> (String, JoinHandle<()>) {
+        (self.plan.name.clone(), self.thread.thread)
+    }
+
     /// Number of the network namespace, as in `/proc/PID/ns/net`.
     pub(super) fn netns(&self) -> Option<u64> {
-        self.thread
-            .netns
-            .file()
-            .metadata()
-            .ok()
-            .map(|meta| meta.ino())
+        self.thread.netns.metadata().ok().map(|meta| meta.ino())
     }
 
     /// Addresses, routes and ruleset, once the cables are laid.

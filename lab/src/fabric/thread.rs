@@ -1,17 +1,17 @@
 //! The thread that is a node: its namespaces, and the runtime on which everything in it runs.
 
+use std::fs::File;
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use netns_rs::NetNs;
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{gettid, sethostname};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
 
-use super::files::{Directories, Failure, Named, PATH};
+use super::files::{Directories, Failure, PATH};
 use crate::plan::{NodePlan, Ruleset};
 
 /// What a node's thread is sent: something to call within its runtime.
@@ -22,16 +22,11 @@ pub(super) type Job = Box<dyn FnOnce() + Send>;
 pub(super) struct NodeThread {
     /// Its number among the session's threads.
     pub(super) tid: i32,
-    /// Its network namespace.
-    pub(super) netns: NetNs<Named>,
+    /// Its network namespace, which lasts as long as somebody is in it or has it open.
+    pub(super) netns: File,
     /// The way to its runtime; the thread ends when this is gone.
     pub(super) jobs: mpsc::UnboundedSender<Job>,
     pub(super) thread: JoinHandle<()>,
-}
-
-/// Name of a node's network namespace among all of a session.
-pub(super) fn name(lab: u32, node: &str) -> String {
-    format!("lab-{lab}.{node}")
 }
 
 /// Starts a node's thread; the answer comes once it stands in its namespaces with its own files and settings.
@@ -39,14 +34,13 @@ pub(super) fn start(
     plan: Arc<NodePlan>,
     hosts: Arc<str>,
     directories: Directories,
-    lab: u32,
 ) -> Result<oneshot::Receiver<Result<NodeThread, Failure>>, Failure> {
     let (ready, answer) = oneshot::channel();
     let (thread_out, thread_in) = std::sync::mpsc::channel();
     let thread = std::thread::Builder::new()
         .name(plan.name.clone())
         .spawn(move || {
-            let entered = enter(&plan, &hosts, &directories, lab).and_then(|netns| {
+            let entered = enter(&plan, &hosts, &directories).and_then(|netns| {
                 let runtime = tokio::runtime::Builder::new_current_thread()
                     .enable_all()
                     .build();
@@ -82,21 +76,18 @@ pub(super) fn start(
     Ok(answer)
 }
 
-fn enter(
-    plan: &NodePlan,
-    hosts: &str,
-    directories: &Directories,
-    lab: u32,
-) -> Result<NetNs<Named>, Failure> {
+fn enter(plan: &NodePlan, hosts: &str, directories: &Directories) -> Result<File, Failure> {
     let failed = |what: &'static str| move |error: nix::Error| (what.to_owned(), error.to_string());
-    let netns = NetNs::new_with_env(name(lab, &plan.name), Named(directories.netns.clone()))
-        .map_err(|error| ("create a network namespace".to_owned(), error.to_string()))?;
     // A mount namespace of one thread's own needs a view of the file system of its own (CLONE_FS).
-    unshare(CloneFlags::CLONE_FS | CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS)
-        .map_err(failed("create mount and UTS namespaces"))?;
-    netns
-        .enter()
-        .map_err(|error| ("enter the network namespace".to_owned(), error.to_string()))?;
+    unshare(
+        CloneFlags::CLONE_FS
+            | CloneFlags::CLONE_NEWNET
+            | CloneFlags::CLONE_NEWNS
+            | CloneFlags::CLONE_NEWUTS,
+    )
+    .map_err(failed("create network, mount and UTS namespaces"))?;
+    let netns = File::open("/proc/thread-self/ns/net")
+        .map_err(|error| ("open the network namespace".to_owned(), error.to_string()))?;
     sethostname(&plan.name).map_err(failed("set the host name"))?;
     directories.furnish(&plan.name, hosts)?;
     // Before there are interfaces, since they take the defaults they are created under.
