@@ -1,5 +1,6 @@
 //! The command line: what there is to say, and who does it.
 
+mod bench;
 mod daemons;
 mod doctor;
 mod exec;
@@ -69,6 +70,8 @@ enum Command {
     ///
     /// Three labs are built, which must agree. Ends with 1 where they do not, or differ from theory (RFC 5128 section 3.3).
     Matrix(Json),
+    /// Measure how long labs take to come, to be pinged and to go, and their memory
+    Bench(bench::Bench),
     /// Say whether this machine can run a lab, and what to do if not
     Doctor(Json),
     /// Remove what a killed lab left
@@ -131,6 +134,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Explain(explain) => explain.main(),
         Command::Probe(probe) => probe.main(),
         Command::Matrix(Json { json }) => matrix::main(json),
+        Command::Bench(bench) => bench.main(),
         Command::Doctor(Json { json }) => doctor::main(json),
         Command::Gc => labs::gc(),
         Command::Completions { shell } => {
