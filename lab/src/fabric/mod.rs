@@ -6,13 +6,12 @@
 
 mod check;
 mod files;
+mod leaks;
 mod netlink;
 mod node;
 mod process;
 mod thread;
 
-use std::collections::HashSet;
-use std::fs;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -29,6 +28,7 @@ use files::{Directories, Failure};
 
 pub(crate) use check::socket as udp_socket;
 pub(crate) use files::NODE_BIN;
+pub use leaks::Traces;
 pub use node::Node;
 pub use process::{Capture, CommandSpec, ExecOutput, Process, environment};
 
@@ -64,6 +64,14 @@ pub enum FabricError {
         what: String,
         /// What the kernel said.
         reason: String,
+    },
+    /// A lab was taken down and is not gone.
+    #[error("the lab {lab:?} is down but there is left: {what}")]
+    Left {
+        /// What its scenario calls itself.
+        lab: String,
+        /// Everything that was found.
+        what: String,
     },
     /// A process did not end, or a command not finish, in time.
     #[error("{node}: {what} has not ended after {seconds} s")]
@@ -195,27 +203,21 @@ impl Lab {
     /// Numbers of the processes inside, started by whomever.
     #[must_use]
     pub fn processes(&self) -> Vec<u32> {
-        let namespaces: HashSet<String> = self
-            .nodes
-            .iter()
-            .filter_map(Node::netns)
-            .map(|number| format!("net:[{number}]"))
-            .collect();
-        let inside = |pid: &u32| {
-            let namespace = fs::read_link(format!("/proc/{pid}/ns/net"));
-            namespace.is_ok_and(|name| name.to_str().is_some_and(|name| namespaces.contains(name)))
-        };
-        let all = fs::read_dir("/proc").into_iter().flatten();
-        all.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-            .filter(inside)
-            .collect()
+        self.traces().processes()
     }
 
-    /// Ends every process and removes every namespace.
+    /// How to find what is left of it when it is down.
+    #[must_use]
+    pub fn traces(&self) -> Traces {
+        Traces::of(self)
+    }
+
+    /// Ends every process, removes every namespace and file, and makes sure that nothing is left.
     ///
     /// # Errors
-    /// Names what would not go away.
+    /// Names what would not go away. What the caller still has open is not looked for; [`Traces::gone`] does that.
     pub async fn down(mut self) -> Result<()> {
+        let traces = self.traces();
         let deadline = Instant::now() + DOWN_LIMIT;
         // Whoever is killed may just be starting another, so look until nobody is left.
         while self.kill_all() > 0 {
@@ -242,7 +244,8 @@ impl Lab {
             }
         }
         let removed = self.directories.remove();
-        removed.map_err(|error| host(("remove the lab's files".to_owned(), error.to_string())))
+        removed.map_err(|error| host(("remove the lab's files".to_owned(), error.to_string())))?;
+        traces.vacated().await
     }
 
     /// Kills what is inside; how many there were.

@@ -108,14 +108,16 @@ impl World {
         self.stage = Some(stage);
     }
 
-    /// Takes everything down, after its last step.
+    /// Takes everything down, after its last step, and fails if anything is left of it.
     pub(crate) async fn leave(&mut self) -> anyhow::Result<()> {
         self.siege = None;
         self.proxy = None;
         self.capture = None;
         self.daemons.clear();
         if let Some(lab) = self.lab.take() {
+            let traces = lab.traces();
             lab.down().await?;
+            traces.gone().await?;
         }
         Ok(())
     }
