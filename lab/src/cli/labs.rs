@@ -7,6 +7,7 @@ use clap::Args;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use v6lab::run::Logs;
 
 use super::keeper::Note;
 
@@ -80,11 +81,14 @@ pub(super) fn ps(json: bool) -> Result<i32> {
     Ok(0)
 }
 
-/// Removes notes of labs that are gone.
+/// Removes notes of labs that are gone, and the logs of runs that have ended.
 pub(super) fn gc() -> Result<i32> {
     for note in Note::all()?.into_iter().filter(|note| !note.is_true()) {
         Note::remove(&note.name)?;
         println!("{} was killed; its note is removed", note.name);
+    }
+    for path in Logs::sweep() {
+        println!("{} was of a run that has ended; removed", path.display());
     }
     Ok(0)
 }

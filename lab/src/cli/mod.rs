@@ -74,9 +74,9 @@ enum Command {
     Bench(bench::Bench),
     /// Say whether this machine can run a lab, and what to do if not
     Doctor(Json),
-    /// Remove what a killed lab left
+    /// Remove what killed labs and runs left
     ///
-    /// Of the lab itself nothing can be left; this removes the note that it was there.
+    /// Of a lab itself nothing can be left; this removes the note that it was there, and the logs of runs that have ended.
     Gc,
     /// Print a completion script for a shell
     Completions {

@@ -26,7 +26,7 @@ impl Logs {
     /// What the kernel said.
     pub fn create() -> io::Result<Self> {
         let home = std::env::temp_dir();
-        sweep(&home);
+        Self::sweep();
         let now = SystemTime::UNIX_EPOCH
             .elapsed()
             .unwrap_or_default()
@@ -34,6 +34,17 @@ impl Logs {
         let path = home.join(format!("{PREFIX}{}-{now:x}", std::process::id()));
         fs::DirBuilder::new().mode(0o700).create(&path)?;
         Ok(Self { path })
+    }
+
+    /// Removes the directories of runs that have ended, and returns their names.
+    pub fn sweep() -> Vec<PathBuf> {
+        let entries = fs::read_dir(std::env::temp_dir());
+        let entries = entries.into_iter().flatten().flatten();
+        let stale = entries.filter(is_stale).map(|entry| entry.path());
+        // Somebody else may have been faster.
+        stale
+            .filter(|path| fs::remove_dir_all(path).is_ok())
+            .collect()
     }
 
     /// Where it is.
@@ -51,22 +62,14 @@ impl Logs {
     }
 }
 
-fn sweep(home: &Path) {
-    for entry in fs::read_dir(home).into_iter().flatten().flatten() {
-        let ours = entry
-            .metadata()
-            .is_ok_and(|meta| meta.is_dir() && meta.uid() == getuid().as_raw());
-        let name = entry.file_name();
-        if ours
-            && name
-                .to_str()
-                .and_then(maker)
-                .is_some_and(|pid| !Path::new("/proc").join(pid).exists())
-        {
-            // Somebody else may have been faster.
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
+/// Whether it is ours, and the run that made it has ended.
+fn is_stale(entry: &fs::DirEntry) -> bool {
+    let ours = entry
+        .metadata()
+        .is_ok_and(|meta| meta.is_dir() && meta.uid() == getuid().as_raw());
+    let name = entry.file_name();
+    let maker = name.to_str().and_then(maker);
+    ours && maker.is_some_and(|pid| !Path::new("/proc").join(pid).exists())
 }
 
 /// The process that made a directory of this name.
