@@ -63,6 +63,18 @@ fn names(scenario: &Scenario) -> Checked {
             ));
         }
     }
+    for venue in &scenario.venues {
+        if let Some(first) = seen.get(&venue.edge())
+            && **first != venue.name
+        {
+            let reason = format!(
+                "{:?} is the name of the router in front of {:?}; take another",
+                first.get_ref(),
+                venue.name.get_ref()
+            );
+            return Err(scenario.error_at(first, reason));
+        }
+    }
     if seen.is_empty() {
         return Err(ModelError {
             file: scenario.path().to_owned(),
@@ -93,7 +105,7 @@ fn servers(scenario: &Scenario) -> Checked {
     for venue in &scenario.venues {
         for more in venue.outside().iter().skip(1) {
             if taken.insert(more.addr, ()).is_some() {
-                let kind = &venue.kind.nat.name;
+                let kind = &venue.outer_nat().name;
                 let reason = format!("{kind} also takes {}, which is taken already", more.addr);
                 return Err(scenario.error_at(&venue.wan, reason));
             }
@@ -174,13 +186,17 @@ fn places(scenario: &Scenario) -> Checked {
 }
 
 fn lan(scenario: &Scenario, lan: &Spanned<Net>) -> Checked {
-    let net = lan.get_ref();
-    if !net.is_ipv4() || net.network() != *net || net.len > 24 {
-        let reason =
-            format!("{net}: a lan is an IPv4 network of at most 24 bits, e.g. 192.168.1.0/24");
-        return Err(scenario.error_at(lan, reason));
+    is_lan(lan.get_ref()).map_err(|reason| scenario.error_at(lan, reason))
+}
+
+/// Whether people can be given addresses in this network.
+pub(super) fn is_lan(net: &Net) -> Result<(), String> {
+    if net.is_ipv4() && net.network() == *net && net.len <= 24 {
+        return Ok(());
     }
-    Ok(())
+    Err(format!(
+        "{net}: a lan is an IPv4 network of at most 24 bits, e.g. 192.168.1.0/24"
+    ))
 }
 
 fn pis(scenario: &Scenario) -> Checked {

@@ -68,13 +68,18 @@ impl Source {
             let reason = plain(error.message());
             match error.span() {
                 Some(span) => self.error_at(span, reason),
-                None => ModelError {
-                    file: self.path.clone(),
-                    line: None,
-                    reason,
-                },
+                None => self.error(reason),
             }
         })
+    }
+
+    /// An error about the file as a whole.
+    pub(super) fn error(&self, reason: impl Into<String>) -> ModelError {
+        ModelError {
+            file: self.path.clone(),
+            line: None,
+            reason: reason.into(),
+        }
     }
 
     pub(super) fn error_at(&self, span: Range<usize>, reason: impl Into<String>) -> ModelError {

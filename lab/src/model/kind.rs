@@ -8,7 +8,9 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::error::{self, Source};
-use super::{ModelError, UdpTimeout, VenueKind, refer, scenario_folders, stems};
+use super::overriding::Said;
+use super::router::{RouterTable, TimeoutTable, behind, router};
+use super::{ModelError, VenueKind, refer, scenario_folders, stems};
 use crate::nat::{Behaviour, Filtering, Hairpin, Kind, Mapping, Refresh};
 
 /// What the lines of a kind's file that begin with this state is for programs too.
@@ -20,20 +22,31 @@ const ADDITIONS: &str = "nat/with";
 /// What parts a kind's name from those of additions to it.
 const PLUS: char = '+';
 
-/// A file in `venues/`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct VenueFile {
+/// A file in `venues/`, or what a scenario says in its place.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct VenueFile {
     /// The evidence behind its numbers, for its readers.
-    #[serde(rename = "because")]
-    _because: String,
+    because: Option<String>,
     /// Name of a file in `nat/`.
-    nat: Spanned<String>,
+    nat: Option<Spanned<String>>,
     /// Names of files in `nat/with/`.
-    #[serde(default)]
-    with: Vec<Spanned<String>>,
-    #[serde(rename = "udp-timeout")]
-    udp_timeout: Option<UdpTimeout>,
+    with: Option<Vec<Spanned<String>>>,
+    udp_timeout: Option<Spanned<TimeoutTable>>,
+    /// The router in front of its own.
+    behind: Option<Spanned<RouterTable>>,
+}
+
+impl VenueFile {
+    /// What it says of its own router.
+    fn router(&self) -> RouterTable {
+        RouterTable {
+            nat: self.nat.clone(),
+            with: self.with.clone(),
+            udp_timeout: self.udp_timeout.clone(),
+            lan: None,
+        }
+    }
 }
 
 /// What the head of a file in `nat/` states; one in `nat/with/` states what it changes.
@@ -68,14 +81,14 @@ impl VenueKind {
                 let stem = named.file_stem().unwrap_or_default().to_string_lossy();
                 return Ok(Self::bare(kind_of(&source, &stem)?));
             }
-            return Self::from_source(&source, home);
+            return Self::from_source(&source, home, None);
         }
         let name = named.to_string_lossy();
         let mut known = Vec::new();
         for home in scenario_folders() {
             let venue = home.join("venues").join(named).with_extension("toml");
             if venue.is_file() {
-                return Self::from_source(&Source::read(&venue)?, &home);
+                return Self::from_source(&Source::read(&venue)?, &home, None);
             }
             let kinds = stems(&home.join("nat"), "nft");
             let mut parts = name
@@ -85,7 +98,8 @@ impl VenueKind {
                 && kinds.contains(first.get_ref())
             {
                 let referrer = Source::from_text(&name, name.to_string());
-                let kind = load(&home, &first, &parts.collect::<Vec<_>>(), &referrer)?;
+                let with = Said::new(parts.collect(), &referrer);
+                let kind = load(&home, &Said::new(first, &referrer), Some(&with))?;
                 return Ok(Self::bare(kind));
             }
             known.extend(stems(&home.join("venues"), "toml"));
@@ -121,38 +135,63 @@ impl VenueKind {
     fn bare(nat: Kind) -> Self {
         Self {
             nat,
-            udp_timeout: None,
+            ..Self::default()
         }
     }
 
+    /// The venue of that name; `but` is what the referring scenario says in place of its file.
     pub(super) fn load(
         home: &Path,
         name: &Spanned<String>,
+        but: Option<&VenueFile>,
         referrer: &Source,
     ) -> Result<Self, ModelError> {
-        Self::from_source(&refer(home, "venues", "toml", name, referrer)?, home)
+        let source = refer(home, "venues", "toml", name, referrer)?;
+        Self::from_source(&source, home, but.map(|but| Said::new(but, referrer)))
     }
 
-    fn from_source(source: &Source, home: &Path) -> Result<Self, ModelError> {
+    fn from_source(
+        source: &Source,
+        home: &Path,
+        but: Option<Said<'_, &VenueFile>>,
+    ) -> Result<Self, ModelError> {
         let file: VenueFile = source.parse()?;
+        if file.because.is_none() {
+            return Err(source.error("missing field `because`"));
+        }
+        // Nearest first.
+        let said: Vec<_> = but.into_iter().chain([Said::new(&file, source)]).collect();
+        let routers: Vec<_> = said
+            .iter()
+            .map(|said| Said::new(said.value.router(), said.by))
+            .collect();
+        let routers: Vec<_> = routers.iter().map(Said::as_ref).collect();
+        let (nat, udp_timeout) = router(home, &routers, || source.error("missing field `nat`"))?;
+        let in_front: Vec<_> = said
+            .iter()
+            .filter_map(|said| said.part(|file| file.behind.as_ref()))
+            .collect();
         Ok(Self {
-            nat: load(home, &file.nat, &file.with, source)?,
-            udp_timeout: file.udp_timeout,
+            nat,
+            udp_timeout,
+            behind: behind(home, &in_front)?,
         })
     }
 }
 
 /// A kind and what is added to it.
-fn load(
+pub(super) fn load(
     home: &Path,
-    name: &Spanned<String>,
-    with: &[Spanned<String>],
-    referrer: &Source,
+    name: &Said<'_, Spanned<String>>,
+    with: Option<&Said<'_, Vec<Spanned<String>>>>,
 ) -> Result<Kind, ModelError> {
-    let source = refer(home, "nat", "nft", name, referrer)?;
-    let mut kind = kind_of(&source, name.get_ref())?;
-    for name in with {
-        let addition = refer(home, ADDITIONS, "nft", name, referrer)?;
+    let source = refer(home, "nat", "nft", &name.value, name.by)?;
+    let mut kind = kind_of(&source, name.value.get_ref())?;
+    for (name, by) in with
+        .iter()
+        .flat_map(|with| with.value.iter().map(|name| (name, with.by)))
+    {
+        let addition = refer(home, ADDITIONS, "nft", name, by)?;
         let stated: Stated = head(&addition).parse()?;
         kind.behaviour = stated.over(kind.behaviour);
         kind.refresh = stated.refresh.unwrap_or(kind.refresh);

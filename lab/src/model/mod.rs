@@ -8,6 +8,8 @@ mod builder;
 mod check;
 mod error;
 mod kind;
+mod overriding;
+mod router;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -21,9 +23,14 @@ pub use crate::net::Net;
 pub use builder::Builder;
 pub use error::ModelError;
 use error::Source;
+use kind::VenueFile;
+pub use router::{Behind, SHARED_SPACE};
 
 /// Name of the core router, which every scenario has without naming it.
 pub const CORE: &str = "internet";
+
+/// What the name of a router in front of a venue's own has beside the venue's.
+const CARRIER: &str = "_carrier";
 
 /// First host number a venue gives to those who come in.
 pub const FIRST_LEASE_V4: u32 = 100;
@@ -86,6 +93,8 @@ pub struct Venue {
     pub name: Spanned<String>,
     /// Name of the description in `venues/`.
     pub like: Spanned<String>,
+    /// What is otherwise than that description says.
+    but: Option<VenueFile>,
     /// The router's public IPv4 address.
     pub wan: Spanned<Net>,
     /// The private IPv4 network inside.
@@ -102,6 +111,8 @@ pub struct VenueKind {
     pub nat: nat::Kind,
     /// How long the router remembers a UDP flow.
     pub udp_timeout: Option<UdpTimeout>,
+    /// The router in front of its own, where there is one.
+    pub behind: Option<Behind>,
 }
 
 /// How long a router remembers a UDP flow, in seconds.
@@ -156,6 +167,23 @@ pub struct Client {
 }
 
 impl Venue {
+    /// Name of the router that has the public address: its own, or the one that is in front.
+    #[must_use]
+    pub fn edge(&self) -> String {
+        let name = self.name.get_ref();
+        match self.kind.behind {
+            Some(_) => format!("{name}{CARRIER}"),
+            None => name.clone(),
+        }
+    }
+
+    /// The kind of NAT that has the public address.
+    #[must_use]
+    pub fn outer_nat(&self) -> &nat::Kind {
+        let behind = self.kind.behind.as_ref();
+        behind.map_or(&self.kind.nat, |behind| &behind.nat)
+    }
+
     /// The router's public IPv4 addresses: the one it was given, and those after it that its NAT kind needs.
     #[must_use]
     pub fn outside(&self) -> Vec<Net> {
@@ -164,7 +192,7 @@ impl Venue {
             (IpAddr::V4(addr), IpAddr::V4(network)) => addr.to_bits() - network.to_bits(),
             _ => return vec![wan],
         };
-        let more = 1..u32::from(self.kind.nat.addresses);
+        let more = 1..u32::from(self.outer_nat().addresses);
         std::iter::once(wan)
             .chain(more.filter_map(|n| wan.nth(first + n)))
             .collect()
@@ -227,7 +255,10 @@ impl Scenario {
         for venue in &mut scenario.venues {
             venue.kind = match kinds.get(venue.name.get_ref()) {
                 Some(kind) => kind.clone(),
-                None => VenueKind::load(home, &venue.like, &scenario.source)?,
+                None => {
+                    let but = venue.but.as_ref();
+                    VenueKind::load(home, &venue.like, but, &scenario.source)?
+                }
             };
         }
         if let Some(first) = scenario.sharers.first() {

@@ -165,3 +165,68 @@ fn an_address_that_a_pool_takes_is_nobody_elses() {
     let error = check::check(&scenario).unwrap_err();
     assert!(error.reason.contains("203.0.113.53"), "{error}");
 }
+
+/// The how-to's scenario with the cafe otherwise than its file says.
+fn cafe_but(but: &str) -> Result<Scenario, ModelError> {
+    let text = std::fs::read_to_string(scenarios().join("how-to.toml")).unwrap();
+    let like = "like = \"home-default\"\n";
+    let text = text.replacen(like, &format!("{like}but  = {{ {but} }}\n"), 1);
+    Scenario::from_source(Source::from_text("how-to.toml", text), &scenarios())
+}
+
+/// What is told of a mistake there: the reason, of the one line in which all of it stands.
+fn but_mistake(but: &str) -> String {
+    let error = cafe_but(but).unwrap_err();
+    assert_eq!(error.file, Path::new("how-to.toml"), "{error}");
+    assert_eq!(error.line, Some(line_of("like") + 1), "{error}");
+    error.reason
+}
+
+#[test]
+fn what_a_scenario_says_of_a_venue_goes_before_its_file_field_by_field() {
+    let scenario = cafe_but("nat = \"symmetric\", udp-timeout = { unreplied = 5 }").unwrap();
+    let kind = &scenario.venues[0].kind;
+    assert_eq!(kind.nat.name, "symmetric");
+    let timeout = UdpTimeout {
+        unreplied: 5,
+        replied: 120,
+    };
+    assert_eq!(kind.udp_timeout, Some(timeout));
+}
+
+#[test]
+fn an_addition_goes_with_the_kind_it_was_added_to() {
+    let good = Spanned::new(0..0, "home-good".to_owned());
+    let source = Source::from_text("x.toml", String::new());
+    let but: VenueFile = toml::from_str("nat = \"symmetric\"").unwrap();
+    let kind = VenueKind::load(&scenarios(), &good, Some(&but), &source).unwrap();
+    assert_eq!(kind.nat.name, "symmetric");
+    let but: VenueFile = toml::from_str("with = []").unwrap();
+    let kind = VenueKind::load(&scenarios(), &good, Some(&but), &source).unwrap();
+    assert_eq!(kind.nat.name, "port-restricted-strict");
+}
+
+#[test]
+fn a_mistake_in_what_a_scenario_says_of_a_venue_is_the_scenarios() {
+    let reason = but_mistake("nat = \"symetric\"");
+    assert!(reason.ends_with("did you mean `symmetric`?"), "{reason}");
+    let reason = but_mistake("udp-timeuot = {}");
+    assert!(reason.ends_with("did you mean `udp-timeout`?"), "{reason}");
+    let reason = but_mistake("behind = { udp-timeout = { replied = 5 } }");
+    assert!(reason.contains("missing field `nat`"), "{reason}");
+    let reason = but_mistake("behind = { nat = \"symmetric\", lan = \"10.0.0.1/8\" }");
+    assert!(reason.contains("a lan is an IPv4 network"), "{reason}");
+    let reason = but_mistake("behind = { nat = \"symmetric\", udp-timeout = { replied = 5 } }");
+    assert!(reason.contains("`unreplied`"), "{reason}");
+}
+
+#[test]
+fn nobody_has_the_name_of_the_router_in_front() {
+    let text = std::fs::read_to_string(scenarios().join("how-to.toml")).unwrap();
+    let text = text
+        .replace("home-default", "cgnat-fixed")
+        .replace("\"laptop\"", "\"cafe_carrier\"");
+    let error = Scenario::from_source(Source::from_text("x.toml", text), &scenarios()).unwrap_err();
+    assert_eq!(error.line, Some(line_of("\"laptop\"")), "{error}");
+    assert!(error.reason.contains("in front of \"cafe\""), "{error}");
+}

@@ -59,3 +59,15 @@ pub struct Promise {
     /// Only an endpoint that was sent to may answer (address and port-dependent filtering, section 5).
     pub filters_by_port: bool,
 }
+
+impl Promise {
+    /// What to expect where packets pass another NAT after this one: in each respect the stricter of the two decides.
+    #[must_use]
+    pub fn behind(self, outer: Self) -> Self {
+        Self {
+            endpoint_independent: self.endpoint_independent && outer.endpoint_independent,
+            preserves_ports: self.preserves_ports && outer.preserves_ports,
+            filters_by_port: self.filters_by_port || outer.filters_by_port,
+        }
+    }
+}

@@ -9,7 +9,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::wiring::Wiring;
 use super::{AddressPlan, Net, NodePlan, Overlay, Passage, Plan, Role, Ruleset, Site, sysctls};
-use crate::model::{CORE, Client, FIRST_LEASE_V4, Pi, Scenario, Server, Sharer, Venue};
+use crate::model::{
+    Behind, CORE, Client, FIRST_LEASE_V4, Pi, Scenario, Server, Sharer, UdpTimeout, Venue,
+};
 use crate::nat::{self, Mapping, Sides};
 
 /// The core router's link-local address on each of its links.
@@ -73,10 +75,7 @@ impl Wiring {
         for (n, hood) in neighbourhoods(scenario).into_iter().enumerate() {
             let names: Vec<&str> = hood.members.iter().map(|(name, _)| name.as_str()).collect();
             let wans = |name: &str| {
-                let venue = scenario
-                    .venues
-                    .iter()
-                    .any(|venue| venue.name.get_ref() == name);
+                let venue = scenario.venues.iter().any(|venue| venue.edge() == name);
                 if venue { "wan0" } else { "eth0" }
             };
             for (name, _) in &hood.members {
@@ -136,11 +135,9 @@ impl Wiring {
 
     /// The route to the inside of a venue, where `name` is one that translates nothing.
     fn open_inside(&mut self, scenario: &Scenario, name: &str, interface: &str) {
-        let venue = scenario
-            .venues
-            .iter()
-            .find(|venue| venue.name.get_ref() == name);
+        let venue = scenario.venues.iter().find(|venue| venue.edge() == name);
         if let Some(venue) = venue
+            && venue.kind.behind.is_none()
             && venue.kind.nat.behaviour.mapping == Mapping::None
         {
             let via = venue.wan.get_ref().addr;
@@ -148,9 +145,12 @@ impl Wiring {
         }
     }
 
-    /// The inside of a venue; its router stands already, as a neighbour of the core.
+    /// The inside of a venue; its router stands already, as a neighbour of the core or of a carrier's.
     fn venue(&mut self, scenario: &Scenario, venue: &Venue) {
         let name = venue.name.get_ref();
+        if let Some(behind) = &venue.kind.behind {
+            self.carrier(venue, behind);
+        }
         let sharers = scenario
             .sharers
             .iter()
@@ -174,19 +174,33 @@ impl Wiring {
         for (n, (guest, interface)) in (FIRST_LEASE_V4..).zip(&guests) {
             self.lease(guest, interface, lan, n);
         }
+        self.translate(name, &venue.kind.nat, venue.kind.udp_timeout);
+    }
+
+    /// The router in front of a venue's, and the cable to that one.
+    fn carrier(&mut self, venue: &Venue, behind: &Behind) {
+        let (name, edge) = (venue.name.get_ref(), venue.edge());
+        self.add(name, Role::Router, sysctls::host());
+        self.cable(&edge, "lan0", name, "wan0");
+        self.address(&edge, "lan0", behind.lan.nth(1), None);
+        self.lease(name, "wan0", behind.lan, FIRST_LEASE_V4);
+        self.translate(&edge, &behind.nat, behind.udp_timeout);
+    }
+
+    /// Makes a machine whose addresses are given a router between its `wan0` and its `lan0`.
+    fn translate(&mut self, name: &str, kind: &nat::Kind, timeout: Option<UdpTimeout>) {
         if let Some(router) = self.find(name) {
             router.sysctls = sysctls::router(false);
-            if let Some(timeout) = venue.kind.udp_timeout {
-                router.sysctls.extend(sysctls::udp_timeout(timeout));
-            }
-            let kind = &venue.kind.nat;
-            let timeout = venue.kind.udp_timeout.map(|timeout| timeout.replied);
+            router
+                .sysctls
+                .extend(timeout.into_iter().flat_map(sysctls::udp_timeout));
+            let lifetime = timeout.map(|timeout| timeout.replied);
             router.ruleset = Some(ruleset(
                 router,
                 &kind.name,
                 &kind.template,
                 ["wan0", "lan0"],
-                timeout,
+                lifetime,
             ));
         }
     }
@@ -284,7 +298,7 @@ fn neighbourhoods(scenario: &Scenario) -> Vec<Neighbourhood> {
                 .collect::<Vec<_>>(),
         )
     };
-    let venue = |venue: &Venue| (venue.name.get_ref().clone(), venue.outside());
+    let venue = |venue: &Venue| (venue.edge(), venue.outside());
     let members = scenario
         .servers
         .iter()
@@ -379,6 +393,9 @@ fn passages(scenario: &Scenario) -> Vec<Passage> {
             return None;
         };
         let mut promise = venue.kind.nat.promise()?;
+        if let Some(behind) = &venue.kind.behind {
+            promise = promise.behind(behind.nat.promise()?);
+        }
         // The stricter of two in a row decides, and a sharer preserves ports for all destinations.
         promise.filters_by_port |= sharer.is_some();
         Some(Passage {

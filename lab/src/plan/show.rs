@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::{InterfacePlan, NodePlan, Passage, Plan, Role};
+use crate::model::SHARED_SPACE;
 
 impl Plan {
     /// A small picture of the network, one machine a line, indented by its distance from the internet's core.
@@ -102,7 +103,7 @@ impl Plan {
 /// Whether an address is the same machine's wherever one asks.
 fn everywhere(addr: IpAddr) -> bool {
     match addr {
-        IpAddr::V4(addr) => !addr.is_private() && !addr.is_link_local(),
+        IpAddr::V4(v4) => !v4.is_private() && !v4.is_link_local() && !SHARED_SPACE.contains(addr),
         IpAddr::V6(addr) => !addr.is_unicast_link_local(),
     }
 }

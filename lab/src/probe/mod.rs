@@ -62,7 +62,9 @@ pub type Result<T, E = ProbeError> = std::result::Result<T, E>;
 ///
 /// # Errors
 /// When the venue does not fit into it.
-pub fn plan(kind: VenueKind) -> Result<Plan, ModelError> {
+pub fn plan(mut kind: VenueKind) -> Result<Plan, ModelError> {
+    // What is stated is what its own router does.
+    kind.behind = None;
     let mut plan = Plan::new(&Scenario::bench(kind)?);
     // What it does is to be found out, not to be held against it.
     plan.passages.clear();
