@@ -8,6 +8,7 @@ mod builder;
 mod check;
 mod error;
 mod kind;
+mod liken;
 mod overriding;
 mod router;
 
@@ -61,6 +62,9 @@ pub struct Scenario {
     /// Where it was read from.
     #[serde(skip)]
     source: Source,
+    /// Where the files are that it refers to.
+    #[serde(skip)]
+    home: PathBuf,
 }
 
 /// The IPv6 network to be laid over a scenario.
@@ -252,6 +256,7 @@ impl Scenario {
     ) -> Result<Self, ModelError> {
         let mut scenario: Self = source.parse()?;
         scenario.source = source;
+        scenario.home = home.to_owned();
         for venue in &mut scenario.venues {
             venue.kind = match kinds.get(venue.name.get_ref()) {
                 Some(kind) => kind.clone(),

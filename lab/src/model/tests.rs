@@ -230,3 +230,18 @@ fn nobody_has_the_name_of_the_router_in_front() {
     assert_eq!(error.line, Some(line_of("\"laptop\"")), "{error}");
     assert!(error.reason.contains("in front of \"cafe\""), "{error}");
 }
+
+#[test]
+fn a_venue_can_be_exchanged_for_one_of_another_kind() {
+    let how_to = || Scenario::load(&scenarios().join("how-to.toml")).unwrap();
+    let hotel = how_to().with_venue_like("cafe", "hotel-symmetric").unwrap();
+    assert_eq!(hotel.venues[0].kind.nat.name, "symmetric");
+    let error = how_to().with_venue_like("caff", "home-good").unwrap_err();
+    assert!(error.reason.ends_with("did you mean `cafe`?"), "{error}");
+    let error = how_to().with_venue_like("cafe", "home-god").unwrap_err();
+    assert_eq!(error.line, Some(line_of("like")), "{error}");
+    assert!(
+        error.reason.ends_with("did you mean `home-good`?"),
+        "{error}"
+    );
+}

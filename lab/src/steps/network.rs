@@ -9,13 +9,30 @@ use futures::future::try_join_all;
 use super::{Outcome, World, fail};
 use crate::actors::{self, Directory, KeyPair};
 use crate::fabric::{Lab, Node};
-use crate::model::Scenario;
+use crate::model::{ModelError, Scenario};
 use crate::plan::Plan;
 
 #[given(expr = "the network {string}")]
 async fn network(world: &mut World, name: String) -> Outcome {
+    build(world, &name, Ok).await
+}
+
+/// With one place exchanged for another that `venues/` describes.
+#[given(expr = "the network {string} with {word} like {string}")]
+async fn network_with(world: &mut World, name: String, venue: String, like: String) -> Outcome {
+    build(world, &name, |scenario| {
+        scenario.with_venue_like(&venue, &like)
+    })
+    .await
+}
+
+async fn build(
+    world: &mut World,
+    name: &str,
+    change: impl FnOnce(Scenario) -> Result<Scenario, ModelError>,
+) -> Outcome {
     let stage = world.stage()?;
-    let plan = Plan::new(&Scenario::load(&scenario(&stage.feature, &name)?)?);
+    let plan = Plan::new(&change(Scenario::load(&scenario(&stage.feature, name)?)?)?);
     stage.setting.notes.network(&plan.title, plan.drawing());
     world.lab = Some(Lab::up(&plan).await?);
     Ok(())

@@ -21,7 +21,17 @@ const HEARD_WITHIN: Duration = Duration::from_secs(5);
 
 #[then(expr = "{word} reaches {word} within {float} s")]
 async fn reaches(world: &mut World, from: String, to: String, limit: f64) -> Outcome {
-    reach(world, &from, &to, limit).await
+    reach(world, &from, &to, limit).await?;
+    Ok(())
+}
+
+/// For figures to be told side by side.
+#[then(expr = "{word} reaches {word} within {float} s, and how soon is told")]
+async fn reaches_and_tells(world: &mut World, from: String, to: String, limit: f64) -> Outcome {
+    let after = reach(world, &from, &to, limit).await?;
+    let sentence = format!("{from} reached {to} after {:.2} s", after.as_secs_f64());
+    world.measured.push(sentence);
+    Ok(())
 }
 
 #[then(expr = "every client reaches {word} within {float} s")]
@@ -64,7 +74,8 @@ async fn reaches_again(world: &mut World, from: String, to: String) -> Outcome {
     let fast = waited_for
         .iter()
         .all(|product| *product == Product::V6router);
-    reach(world, &from, &to, if fast { HEALS_FAST } else { HEALS }).await
+    reach(world, &from, &to, if fast { HEALS_FAST } else { HEALS }).await?;
+    Ok(())
 }
 
 #[then(expr = "{word} does not reach {word} in {float} s")]
@@ -135,15 +146,16 @@ async fn hears(world: &mut World, from: String, problem: String, to: String) -> 
     }
 }
 
-async fn reach(world: &World, from: &str, to: &str, limit: f64) -> Outcome {
+/// How long that took.
+async fn reach(world: &World, from: &str, to: &str, limit: f64) -> Outcome<Duration> {
     let report = observe::reach(world.node(from)?, world.address(to)?, seconds(limit)?).await?;
-    if report.first_reply.is_none() {
+    let Some(after) = report.first_reply else {
         fail!(
             "{to} did not answer {from} within {limit} s; {}",
             instead(world, &report)
         );
-    }
-    Ok(())
+    };
+    Ok(after)
 }
 
 fn clients(world: &World) -> anyhow::Result<Vec<String>> {
