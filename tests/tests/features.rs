@@ -33,7 +33,8 @@ fn play(choice: &Choice) -> anyhow::Result<i32> {
     let mut runs = Vec::new();
     for daemons in CASTS {
         let chosen: Vec<String> = suite
-            .ids(daemons)
+            .chosen(daemons, &Select::default())
+            .ids()
             .into_iter()
             .filter(|id| choice.takes(&format!("{daemons}::{id}")))
             .collect();
@@ -42,10 +43,14 @@ fn play(choice: &Choice) -> anyhow::Result<i32> {
                 .iter()
                 .for_each(|id| println!("{daemons}::{id}: test"));
         } else if !chosen.is_empty() {
-            let select = Select::Ids(chosen);
+            let select = Select {
+                ids: Some(chosen),
+                ..Select::default()
+            };
             runs.push(Options {
                 daemons,
                 select,
+                fail_fast: false,
                 jobs: choice.jobs.unwrap_or_else(run::default_jobs),
                 junit: None,
                 json: None,

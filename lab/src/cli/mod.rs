@@ -9,6 +9,7 @@ mod keeper;
 mod labs;
 mod matrix;
 mod probe;
+mod steps;
 mod up;
 
 use std::io;
@@ -56,6 +57,8 @@ enum Command {
     Ps(Json),
     /// End a lab
     Down(labs::Down),
+    /// List the sentences that features are made of
+    Steps(Json),
     /// Print what a scenario comes to: machines, addresses, routes, rulesets
     Explain(explain::Explain),
     /// Say what a venue does to UDP, and whether that is what its file says
@@ -131,6 +134,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Shell(shell) => shell.main(),
         Command::Ps(Json { json }) => labs::ps(json),
         Command::Down(down) => down.main(),
+        Command::Steps(Json { json }) => steps::main(json),
         Command::Explain(explain) => explain.main(),
         Command::Probe(probe) => probe.main(),
         Command::Matrix(Json { json }) => matrix::main(json),

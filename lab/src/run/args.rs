@@ -6,7 +6,10 @@ use std::thread::available_parallelism;
 use anyhow::Context;
 use regex::Regex;
 
-use super::{Options, Select};
+use cucumber::gherkin::tagexpr::TagOperation;
+
+use super::select::tags;
+use super::{Options, Select, Shard};
 use crate::actors::Daemons;
 
 /// What `v6lab run` takes.
@@ -21,6 +24,15 @@ pub struct RunArgs {
     /// Play only scenarios whose name matches this regular expression
     #[arg(long, value_name = "REGEX")]
     pub name: Option<Regex>,
+    /// Play only scenarios with such tags, like "@serial and not @long"
+    #[arg(long, value_name = "EXPRESSION", value_parser = tags)]
+    pub tags: Option<TagOperation>,
+    /// Play only the I-th of N parts, so that several machines can share the whole
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+    /// End with the first scenario that fails
+    #[arg(long)]
+    pub fail_fast: bool,
     /// How many scenarios to play at a time [default: two for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub jobs: Option<u16>,
@@ -40,7 +52,13 @@ impl RunArgs {
         };
         Ok(Options {
             daemons: self.daemon,
-            select: Select::Name(self.name.clone()),
+            select: Select {
+                name: self.name.clone(),
+                tags: self.tags.clone(),
+                ids: None,
+                shard: self.shard,
+            },
+            fail_fast: self.fail_fast,
             jobs: self.jobs.map_or_else(default_jobs, usize::from),
             junit: absolute(&self.junit)?,
             json: absolute(&self.json)?,

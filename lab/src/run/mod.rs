@@ -3,16 +3,18 @@
 mod args;
 mod logs;
 mod play;
+mod select;
 mod suite;
 
 pub use args::{RunArgs, default_jobs};
 pub use logs::Logs;
 pub use play::{Options, Summary, play};
-pub use suite::{Select, Suite, SuiteError};
+pub use select::{Select, Shard};
+pub use suite::{Suite, SuiteError};
 
 use std::fs::OpenOptions;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{actors, session};
@@ -36,14 +38,21 @@ pub fn main(args: &RunArgs) -> anyhow::Result<i32> {
     runs(&suite, &[options])
 }
 
-/// Plays a suite once for each of `runs`; the exit code is 0 if every scenario of every run passed.
+/// Plays what each of `runs` selects of a suite; the exit code is 0 if every scenario of every run passed.
 ///
 /// # Errors
 /// As [`main`], and under the same condition.
 pub fn runs(suite: &Suite, runs: &[Options]) -> anyhow::Result<i32> {
+    let mut plays = Vec::new();
     for options in runs {
         // Here, and again when playing, so that nobody waits for half a run to be told.
         actors::Programs::locate(options.daemons)?;
+        let chosen = suite.chosen(options.daemons, &options.select);
+        if chosen.ids().is_empty() && options.select.shard.is_none() {
+            bail!("{} play none of these scenarios", options.daemons);
+        }
+        chosen.understood()?;
+        plays.push((chosen, options));
     }
     OpenOptions::new()
         .read(true)
@@ -60,7 +69,7 @@ pub fn runs(suite: &Suite, runs: &[Options]) -> anyhow::Result<i32> {
         .build()?;
     let ended = runtime.block_on(async {
         tokio::select! {
-            all_passed = play_all(suite, runs, &logs) => all_passed.map(Ended::Played),
+            all_passed = play_all(&plays, &logs) => all_passed.map(Ended::Played),
             signal = interrupted() => signal.map(Ended::Interrupted).context("cannot wait for signals"),
         }
     });
@@ -95,9 +104,9 @@ async fn interrupted() -> std::io::Result<SignalKind> {
     })
 }
 
-async fn play_all(suite: &Suite, runs: &[Options], logs: &Logs) -> anyhow::Result<bool> {
+async fn play_all(plays: &[(Suite, &Options)], logs: &Logs) -> anyhow::Result<bool> {
     let mut all_passed = true;
-    for options in runs {
+    for (suite, options) in plays {
         all_passed &= play(suite, options, logs.path()).await?.failed == 0;
     }
     Ok(all_passed)

@@ -26,6 +26,8 @@ pub struct Options {
     pub daemons: Daemons,
     /// Which scenarios are played.
     pub select: Select,
+    /// Whether to end with the first that fails.
+    pub fail_fast: bool,
     /// How many at a time; those tagged `@serial` have the machine to themselves.
     pub jobs: usize,
     /// Where to write a JUnit report.
@@ -43,7 +45,7 @@ pub struct Summary {
     pub failed: usize,
 }
 
-/// Plays the selected scenarios and tells on standard output how it goes, the last line being `N passed, N failed`.
+/// Plays a suite's scenarios and tells on standard output how it goes, the last line being `N passed, N failed`.
 /// Daemons' logs go below `logs`. Must be called inside a session.
 ///
 /// # Errors
@@ -68,7 +70,11 @@ pub async fn play(suite: &Suite, options: &Options, logs: &Path) -> anyhow::Resu
         .normalized::<World>()
         .fail_on_skipped();
     let remarks = Arc::clone(&notes);
-    World::cucumber::<&str>()
+    let mut cucumber = World::cucumber::<&str>();
+    if options.fail_fast {
+        cucumber = cucumber.fail_fast();
+    }
+    cucumber
         .with_parser(Read(suite.clone()))
         .with_writer(writer)
         .max_concurrent_scenarios(options.jobs)
@@ -96,7 +102,7 @@ pub async fn play(suite: &Suite, options: &Options, logs: &Path) -> anyhow::Resu
             .boxed_local()
         })
         .with_default_cli()
-        .filter_run((), options.select.filter(options.daemons))
+        .run(())
         .await;
     let (passed, failed) = notes.counts();
     println!("\n{passed} passed, {failed} failed");

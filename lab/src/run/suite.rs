@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum as _;
 use cucumber::feature::Ext as _;
-use cucumber::gherkin::{EnvError, Feature, GherkinEnv, ParseFileError, Rule, Scenario};
+use cucumber::gherkin::{EnvError, Feature, GherkinEnv, ParseFileError, Scenario, Step};
 use futures::stream;
-use regex::Regex;
 
+use super::Select;
 use crate::actors::Daemons;
+use crate::steps;
 
 /// Why features could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -46,15 +47,6 @@ pub struct Suite {
     features: Vec<Feature>,
 }
 
-/// Which scenarios of a suite are played.
-#[derive(Debug, Clone)]
-pub enum Select {
-    /// Those whose name matches; all, if nothing is given.
-    Name(Option<Regex>),
-    /// Those with one of these identities, see [`Suite::ids`].
-    Ids(Vec<String>),
-}
-
 impl Suite {
     /// Reads feature files, and those in directories and below, in the order of their names.
     ///
@@ -74,80 +66,101 @@ impl Suite {
         Ok(Self { features })
     }
 
-    /// The identities of the scenarios these daemons play: `file_stem::scenario_name:line`.
+    /// What `select` chooses of the scenarios that these daemons play.
     #[must_use]
-    pub fn ids(&self, daemons: Daemons) -> Vec<String> {
+    pub fn chosen(&self, daemons: Daemons, select: &Select) -> Self {
+        let (mut features, mut candidates) = (self.features.clone(), 0);
+        for feature in &mut features {
+            let stem = stem(feature);
+            let mut choose = |around: &[&[String]], scenarios: &mut Vec<Scenario>| {
+                scenarios.retain(|scenario| {
+                    let tags = around.iter().copied().chain([scenario.tags.as_slice()]);
+                    let tags: Vec<&str> = tags.flatten().map(String::as_str).collect();
+                    let id = id(&stem, scenario);
+                    let takes = plays(daemons, &tags) && select.takes(&scenario.name, &tags, &id);
+                    candidates += usize::from(takes);
+                    takes && select.is_here(candidates - 1)
+                });
+            };
+            choose(&[&feature.tags], &mut feature.scenarios);
+            for rule in &mut feature.rules {
+                choose(&[&feature.tags, &rule.tags], &mut rule.scenarios);
+            }
+            feature.rules.retain(|rule| !rule.scenarios.is_empty());
+        }
+        features.retain(|feature| !feature.scenarios.is_empty() || !feature.rules.is_empty());
+        Self { features }
+    }
+
+    /// The identities of its scenarios: `file_stem::scenario_name:line`.
+    #[must_use]
+    pub fn ids(&self) -> Vec<String> {
         let all = self.features.iter().flat_map(|feature| {
-            let in_rules = feature.rules.iter().flat_map(|rule| {
-                rule.scenarios
-                    .iter()
-                    .map(move |scenario| (Some(rule), scenario))
-            });
-            let scenarios = feature
-                .scenarios
-                .iter()
-                .map(|scenario| (None, scenario))
-                .chain(in_rules);
-            scenarios
-                .filter(move |(rule, scenario)| plays(daemons, feature, *rule, scenario))
-                .map(move |(_, scenario)| id(feature, scenario))
+            let stem = stem(feature);
+            scenarios(feature).map(move |scenario| id(&stem, scenario))
         });
         all.collect()
     }
-}
 
-impl Select {
-    fn chooses(&self, feature: &Feature, scenario: &Scenario) -> bool {
-        match self {
-            Self::Name(pattern) => pattern
-                .as_ref()
-                .is_none_or(|pattern| pattern.is_match(&scenario.name)),
-            Self::Ids(ids) => ids.contains(&id(feature, scenario)),
-        }
+    /// Whether each of its steps is a sentence of ours.
+    ///
+    /// # Errors
+    /// The first that is not, with the closest that are.
+    pub fn understood(&self) -> Result<(), SuiteError> {
+        let mut steps = self.steps();
+        let mistaken = steps.find_map(|(path, step)| {
+            let reason = steps::mistake(step)?;
+            Some(SuiteError::Syntax {
+                path: path.to_owned(),
+                line: step.position.line,
+                reason,
+            })
+        });
+        mistaken.map_or(Ok(()), Err)
     }
 
-    /// The predicate cucumber wants.
-    pub(super) fn filter(
-        &self,
-        daemons: Daemons,
-    ) -> impl Fn(&Feature, Option<&Rule>, &Scenario) -> bool + 'static {
-        let select = self.clone();
-        move |feature, rule, scenario| {
-            plays(daemons, feature, rule, scenario) && select.chooses(feature, scenario)
-        }
-    }
-}
-
-/// Whether these daemons play a scenario. One that is about a certain cast has its name as tag.
-fn plays(daemons: Daemons, feature: &Feature, rule: Option<&Rule>, scenario: &Scenario) -> bool {
-    let tags = feature
-        .tags
-        .iter()
-        .chain(rule.into_iter().flat_map(|rule| &rule.tags))
-        .chain(&scenario.tags);
-    let named: Vec<Daemons> = tags
-        .filter_map(|tag| {
-            Daemons::value_variants()
+    /// Each of its steps with the file it is in.
+    fn steps(&self) -> impl Iterator<Item = (&Path, &Step)> {
+        self.features.iter().flat_map(|feature| {
+            let in_rules = feature
+                .rules
                 .iter()
-                .copied()
-                .find(|cast| cast.to_string() == *tag)
+                .filter_map(|rule| rule.background.as_ref());
+            let backgrounds = feature.background.iter().chain(in_rules);
+            let steps = backgrounds.flat_map(|background| &background.steps);
+            let steps = steps.chain(scenarios(feature).flat_map(|scenario| &scenario.steps));
+            steps.map(|step| {
+                (
+                    feature.path.as_deref().unwrap_or_else(|| Path::new("")),
+                    step,
+                )
+            })
         })
-        .collect();
-    named.is_empty() || named.contains(&daemons)
+    }
 }
 
-fn id(feature: &Feature, scenario: &Scenario) -> String {
-    let stem = feature
-        .path
-        .as_deref()
-        .and_then(Path::file_stem)
-        .unwrap_or_default();
-    format!(
-        "{}::{}:{}",
-        stem.to_string_lossy(),
-        scenario.name,
-        scenario.position.line
-    )
+/// Every scenario of a feature, those in its rules included.
+fn scenarios(feature: &Feature) -> impl Iterator<Item = &Scenario> {
+    let in_rules = feature.rules.iter().flat_map(|rule| &rule.scenarios);
+    feature.scenarios.iter().chain(in_rules)
+}
+
+/// Whether these daemons play what has these tags. A scenario that is about a certain cast has its name as tag.
+fn plays(daemons: Daemons, tags: &[&str]) -> bool {
+    let mut named = Daemons::value_variants()
+        .iter()
+        .filter(|cast| tags.contains(&cast.to_string().as_str()))
+        .peekable();
+    named.peek().is_none() || named.any(|cast| *cast == daemons)
+}
+
+fn stem(feature: &Feature) -> String {
+    let stem = feature.path.as_deref().and_then(Path::file_stem);
+    stem.unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn id(stem: &str, scenario: &Scenario) -> String {
+    format!("{stem}::{}:{}", scenario.name, scenario.position.line)
 }
 
 fn files(path: &Path) -> Result<Vec<PathBuf>, SuiteError> {
@@ -221,13 +234,8 @@ fn read(path: &Path) -> Result<Feature, SuiteError> {
             format!("there is no column <{}> in the examples", error.name),
         )
     })?;
-    let in_rules = feature.rules.iter().flat_map(|rule| &rule.scenarios);
-    match feature
-        .scenarios
-        .iter()
-        .chain(in_rules)
-        .find(|scenario| scenario.steps.is_empty())
-    {
+    let idle = scenarios(&feature).find(|scenario| scenario.steps.is_empty());
+    match idle {
         // Gherkin takes lines that are no steps for a description, and a scenario of nothing else would pass.
         Some(idle) => Err(syntax(
             idle.position.line,
@@ -288,6 +296,8 @@ impl cucumber::Parser<()> for Read {
 
 #[cfg(test)]
 mod tests {
+    use regex::Regex;
+
     use super::*;
 
     const TEXT: &str = "Feature: Visits
@@ -316,10 +326,14 @@ mod tests {
         }
     }
 
+    fn ids(daemons: Daemons, select: &Select) -> Vec<String> {
+        suite(TEXT).chosen(daemons, select).ids()
+    }
+
     #[test]
     fn each_row_of_an_outline_is_a_scenario_with_the_rows_line() {
         assert_eq!(
-            suite(TEXT).ids(Daemons::Tincd),
+            ids(Daemons::Tincd, &Select::default()),
             [
                 "visits::By day:3",
                 "visits::By night:12",
@@ -330,27 +344,36 @@ mod tests {
 
     #[test]
     fn a_scenario_about_one_cast_is_played_by_that_one_only() {
-        assert_eq!(suite(TEXT).ids(Daemons::V6router), ["visits::By day:3"]);
+        assert_eq!(
+            ids(Daemons::V6router, &Select::default()),
+            ["visits::By day:3"]
+        );
     }
 
     #[test]
     fn names_are_chosen_by_expression_and_identities_whole() {
-        let suite = suite(TEXT);
-        let feature = suite.features.first().unwrap();
-        let chosen = |select: &Select| {
-            let all = feature.scenarios.iter();
-            all.filter(|scenario| select.chooses(feature, scenario))
-                .count()
+        let named = Select {
+            name: Some(Regex::new("night$").unwrap()),
+            ..Select::default()
         };
-        assert_eq!(chosen(&Select::Name(None)), 3);
-        assert_eq!(
-            chosen(&Select::Name(Some(Regex::new("night$").unwrap()))),
-            2
-        );
-        assert_eq!(
-            chosen(&Select::Ids(vec!["visits::By night:13".to_owned()])),
-            1
-        );
+        assert_eq!(ids(Daemons::Tincd, &named).len(), 2);
+        let one = Select {
+            ids: Some(vec!["visits::By night:13".to_owned()]),
+            ..Select::default()
+        };
+        assert_eq!(ids(Daemons::Tincd, &one), ["visits::By night:13"]);
+    }
+
+    #[test]
+    fn shards_are_parts_of_what_is_chosen() {
+        let shard = |text: &str| Select {
+            name: Some(Regex::new("^By").unwrap()),
+            shard: Some(text.parse().unwrap()),
+            ..Select::default()
+        };
+        let [first, second] = ["1/2", "2/2"].map(|text| ids(Daemons::Tincd, &shard(text)));
+        assert_eq!(first, ["visits::By day:3", "visits::By night:13"]);
+        assert_eq!(second, ["visits::By night:12"]);
     }
 
     fn error_of(name: &str, text: &str) -> String {

@@ -12,8 +12,12 @@ mod packets;
 mod reach;
 mod refusals;
 mod venue;
+mod vocabulary;
 mod way;
 mod wire;
+
+pub(crate) use vocabulary::mistake;
+pub use vocabulary::{Sentence, vocabulary};
 
 use std::collections::BTreeMap;
 use std::fmt;
