@@ -3,7 +3,8 @@
 //!
 //! The parts, each knowing only those before it: [`model`] is a scenario as written, [`plan`] the same with every name,
 //! address and route decided, [`nat`] the rulesets of the venues' routers, [`session`] the walls around a run,
-//! [`fabric`] the network itself, [`probe`] what a venue does to UDP, [`observe`] what can be seen there, [`actors`] the
+//! [`fabric`] the network itself, [`places`] the
+//! rules of venues, [`probe`] what a venue does to UDP, [`observe`] what can be seen there, [`actors`] the
 //! daemons, [`steps`] the features' words, [`report`] what is told, and [`run`] all of it together.
 
 pub mod actors;
@@ -12,6 +13,7 @@ pub mod model;
 pub mod nat;
 pub mod net;
 pub mod observe;
+pub mod places;
 pub mod plan;
 pub mod probe;
 pub mod report;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use futures::future::join_all;
 use futures::{StreamExt, stream};
+use support::files;
 use v6lab::fabric::Lab;
 use v6lab::model::{Scenario, UdpTimeout, VenueKind};
 use v6lab::nat::{Behaviour, Filtering, Promise};
@@ -182,16 +183,4 @@ async fn seen(kind: VenueKind) -> Sighting {
 
 fn find(name: &str) -> VenueKind {
     VenueKind::find(Path::new(name)).unwrap()
-}
-
-/// Paths of the files in a folder of `scenarios/`.
-fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../scenarios")
-        .join(folder);
-    let entries = std::fs::read_dir(folder).unwrap();
-    entries
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|found| found == extension))
-        .collect()
 }

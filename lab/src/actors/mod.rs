@@ -8,7 +8,6 @@ mod flood;
 mod forger;
 mod keys;
 mod program;
-mod proxy;
 mod routed;
 mod tinc11;
 mod tincdir;
@@ -18,7 +17,6 @@ pub use flood::{Flood, Manner};
 pub use forger::{flipped, inject, unchecked};
 pub use keys::{KeyPair, KeyRing};
 pub use program::{Daemons, Product, Programs};
-pub use proxy::Proxy;
 pub use routed::route;
 pub use tincdir::{Directory, File, NETNAME, NOTES, directory, note_every_script, path};
 

@@ -300,5 +300,6 @@ fn smallest() -> Plan {
         }],
         overlay: None,
         passages: Vec::new(),
+        places: Vec::new(),
     }
 }

@@ -23,7 +23,7 @@ use nix::unistd::Pid;
 use tracing::debug;
 
 use crate::plan::{LinkPlan, Plan};
-use crate::session;
+use crate::{places, session};
 use files::{Directories, Failure};
 
 pub(crate) use check::socket as udp_socket;
@@ -31,6 +31,7 @@ pub(crate) use files::NODE_BIN;
 pub use leaks::Traces;
 pub use node::Node;
 pub use process::{Capture, CommandSpec, ExecOutput, Process, environment};
+pub(crate) use thread::nft as load_ruleset;
 
 /// How long killed processes, or the threads of nodes, may take to go.
 const DOWN_LIMIT: Duration = Duration::from_secs(5);
@@ -99,11 +100,31 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// Builds the network; after an error nothing of it remains.
+    /// Builds the network and all that is in it, trying whatever is promised of it; after an error nothing of it
+    /// remains.
+    ///
+    /// # Errors
+    /// As [`Lab::bare`]; names what is not as it should be.
+    pub async fn up(plan: &Plan) -> Result<Self> {
+        let lab = Self::bare(plan).await?;
+        check::passages(&lab).await?;
+        lab.furnish().await?;
+        Ok(lab)
+    }
+
+    /// Puts in force what would be in the way of trying the NATs: the rules of venues.
+    async fn furnish(&self) -> Result<()> {
+        let started = Instant::now();
+        places::furnish(self).await?;
+        debug!(elapsed = ?started.elapsed(), "lab is furnished");
+        Ok(())
+    }
+
+    /// Builds the network with its NATs and nothing more.
     ///
     /// # Errors
     /// Names the machine and the step that failed. Outside of a [`session`] nothing can be built.
-    pub async fn up(plan: &Plan) -> Result<Self> {
+    async fn bare(plan: &Plan) -> Result<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         let started = Instant::now();
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -128,7 +149,6 @@ impl Lab {
         debug!(elapsed = ?started.elapsed(), "cables are laid");
         try_join_all(lab.nodes.iter().map(Node::configure)).await?;
         debug!(elapsed = ?started.elapsed(), "nodes are configured");
-        check::passages(&lab).await?;
         debug!(elapsed = ?started.elapsed(), nodes = lab.nodes.len(), "lab is up");
         Ok(lab)
     }

@@ -16,7 +16,7 @@ use super::files::{Directories, Failure, NODE_BIN, NODE_TOOLS};
 use super::process::Running;
 use super::thread::{self, Job, NodeThread};
 use super::{CommandSpec, ExecOutput, FabricError, Process, Result, netlink};
-use crate::plan::{InterfacePlan, NodePlan};
+use crate::plan::{InterfacePlan, NodePlan, Ruleset};
 
 /// Time a command of [`Node::exec`] has.
 const EXEC_LIMIT: Duration = Duration::from_secs(30);
@@ -82,6 +82,15 @@ impl Node {
                 netlink::configure(&plan).await
             })
         });
+        done.await?.map_err(|failure| self.failed(failure))
+    }
+
+    /// Adds a ruleset to those that are in force.
+    ///
+    /// # Errors
+    /// What nft said.
+    pub async fn load(&self, ruleset: Ruleset) -> Result<()> {
+        let done = self.run(move || Box::pin(async move { thread::nft(&ruleset) }));
         done.await?.map_err(|failure| self.failed(failure))
     }
 

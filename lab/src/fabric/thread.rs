@@ -120,8 +120,8 @@ fn set(plan: &NodePlan, tracking: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Feeds a ruleset to nft as one transaction.
-fn nft(ruleset: &Ruleset) -> Result<(), Failure> {
+/// Feeds a ruleset to nft as one transaction. Called on the thread of the node that is meant.
+pub(crate) fn nft(ruleset: &Ruleset) -> Result<(), Failure> {
     let failed = |reason: String| (format!("load the ruleset {}", ruleset.kind), reason);
     let run = || {
         let mut child = Command::new("nft")

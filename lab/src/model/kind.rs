@@ -8,6 +8,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::error::{self, Source};
+use super::house::{FirewallTable, PortalTable, ProxyTable, house};
 use super::overriding::Said;
 use super::router::{RouterTable, TimeoutTable, behind, router};
 use super::{ModelError, VenueKind, refer, scenario_folders, stems};
@@ -35,6 +36,11 @@ pub(super) struct VenueFile {
     udp_timeout: Option<Spanned<TimeoutTable>>,
     /// The router in front of its own.
     behind: Option<Spanned<RouterTable>>,
+    pub(super) firewall: Option<Spanned<FirewallTable>>,
+    /// Whether its devices do not hear each other.
+    pub(super) isolation: Option<bool>,
+    pub(super) portal: Option<Spanned<PortalTable>>,
+    pub(super) proxy: Option<Spanned<ProxyTable>>,
 }
 
 impl VenueFile {
@@ -167,6 +173,10 @@ impl VenueKind {
             .collect();
         let routers: Vec<_> = routers.iter().map(Said::as_ref).collect();
         let (nat, udp_timeout) = router(home, &routers, || source.error("missing field `nat`"))?;
+        let files: Vec<_> = said
+            .iter()
+            .map(|said| Said::new(said.value, said.by))
+            .collect();
         let in_front: Vec<_> = said
             .iter()
             .filter_map(|said| said.part(|file| file.behind.as_ref()))
@@ -175,6 +185,7 @@ impl VenueKind {
             nat,
             udp_timeout,
             behind: behind(home, &in_front)?,
+            house: house(home, &files)?,
         })
     }
 }
@@ -221,7 +232,7 @@ pub(super) fn kind_of(source: &Source, name: &str) -> Result<Kind, ModelError> {
 }
 
 /// What a file states, as TOML in which everything keeps its line.
-fn head(source: &Source) -> Source {
+pub(super) fn head(source: &Source) -> Source {
     let line = |line: &str| match line.strip_prefix(STATES) {
         Some(stated) => format!("{stated}\n"),
         None => "\n".to_owned(),

@@ -7,6 +7,7 @@ mod bench;
 mod builder;
 mod check;
 mod error;
+mod house;
 mod kind;
 mod liken;
 mod overriding;
@@ -24,6 +25,7 @@ pub use crate::net::Net;
 pub use builder::Builder;
 pub use error::ModelError;
 use error::Source;
+pub use house::{Fate, House, Portal, Protocol, Remembers, Wall, Way, WebProxy};
 use kind::VenueFile;
 pub use router::{Behind, SHARED_SPACE};
 
@@ -117,6 +119,8 @@ pub struct VenueKind {
     pub udp_timeout: Option<UdpTimeout>,
     /// The router in front of its own, where there is one.
     pub behind: Option<Behind>,
+    /// What it does not let its guests do.
+    pub house: House,
 }
 
 /// How long a router remembers a UDP flow, in seconds.
@@ -275,6 +279,18 @@ impl Scenario {
         }
         check::check(&scenario)?;
         Ok(scenario)
+    }
+
+    /// The first server with an IPv4 address, and that address.
+    pub(crate) fn first_server(&self) -> Option<(String, Ipv4Addr)> {
+        self.servers.iter().find_map(|server| {
+            let mut addresses = server.addresses.iter();
+            let address = addresses.find_map(|address| match address.get_ref().addr {
+                IpAddr::V4(address) => Some(address),
+                IpAddr::V6(_) => None,
+            })?;
+            Some((server.name.get_ref().clone(), address))
+        })
     }
 
     /// The file it was read from.

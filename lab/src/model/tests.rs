@@ -245,3 +245,46 @@ fn a_venue_can_be_exchanged_for_one_of_another_kind() {
         "{error}"
     );
 }
+
+#[test]
+fn mistakes_in_the_rules_of_a_house_are_told_with_what_would_be_right() {
+    for (but, right) in [
+        (
+            "firewall = { walls = [\"udp-blokced\"] }",
+            "did you mean `udp-blocked`?",
+        ),
+        (
+            "firewall = { walls = [\"portal\"] }",
+            "`portal` comes with [portal]; say that in its place",
+        ),
+        ("firewall = { flows-per-device = 0 }", "the nearest is 1"),
+        (
+            "firewall = { flows = 3 }",
+            "known here: walls, flows-per-device",
+        ),
+        (
+            "proxy = { only = [443, 0] }",
+            "0 is no port; the nearest is 1",
+        ),
+        (
+            "portal = { remembers = \"name\" }",
+            "expected `mac` or `address`",
+        ),
+    ] {
+        let reason = but_mistake(but);
+        assert!(reason.ends_with(right), "{but}: {reason}");
+    }
+}
+
+#[test]
+fn rules_of_a_house_go_before_its_files_field_by_field() {
+    let but = "portal = { remembers = \"address\" }, firewall = { walls = [\"udp-blocked\"] }";
+    let how_to = cafe_but(but).unwrap();
+    let hotel = how_to.with_venue_like("cafe", "hotel-portal").unwrap();
+    let house = &hotel.venues[0].kind.house;
+    let walls: Vec<&str> = house.walls.iter().map(|wall| wall.name.as_str()).collect();
+    assert_eq!(walls, ["flow-limit", "udp-blocked", "portal"]);
+    assert_eq!(house.walls[0].flows, Some(200));
+    assert_eq!(house.portal.unwrap().remembers, Remembers::Address);
+    assert!(house.isolation);
+}

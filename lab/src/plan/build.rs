@@ -7,6 +7,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::places::places;
 use super::wiring::Wiring;
 use super::{AddressPlan, Net, NodePlan, Overlay, Passage, Plan, Role, Ruleset, Site, sysctls};
 use crate::model::{
@@ -51,12 +52,18 @@ pub(super) fn build(scenario: &Scenario) -> Plan {
             sites,
         })
     });
+    let walls = |router: &str, wall: &str, template: &str| {
+        let router = builder.nodes.iter().find(|node| node.name == router)?;
+        Some(ruleset(router, wall, template, ["wan0", "lan0"], None))
+    };
+    let places = places(scenario, walls);
     let mut plan = Plan {
         title: scenario.title.clone(),
         nodes: builder.nodes,
         links: builder.links,
         overlay,
         passages: passages(scenario),
+        places,
     };
     number_interfaces(&mut plan);
     plan
@@ -366,23 +373,7 @@ fn ruleset(
 
 /// Each Pi's way to the first server with an IPv4 address, where what all NATs between them do can be told in advance.
 fn passages(scenario: &Scenario) -> Vec<Passage> {
-    let server = scenario.servers.iter().find_map(|server| {
-        let address = server
-            .addresses
-            .iter()
-            .map(|address| address.get_ref().addr);
-        let address = address
-            .filter_map(|addr| {
-                if let IpAddr::V4(addr) = addr {
-                    Some(addr)
-                } else {
-                    None
-                }
-            })
-            .next()?;
-        Some((server.name.get_ref(), address))
-    });
-    let Some((to, address)) = server else {
+    let Some((to, address)) = scenario.first_server() else {
         return Vec::new();
     };
     let passage = |pi: &Pi| {

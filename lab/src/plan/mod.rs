@@ -4,6 +4,7 @@
 //! addresses. It knows nothing of netlink: [`crate::fabric`] makes it real.
 
 mod build;
+mod places;
 mod segments;
 mod show;
 mod sysctls;
@@ -16,6 +17,7 @@ use serde::Serialize;
 use crate::model::Scenario;
 use crate::nat::Promise;
 pub use crate::net::Net;
+pub use places::{Place, WallPlan};
 pub use segments::Segment;
 
 /// A whole network, ready to be built.
@@ -31,6 +33,8 @@ pub struct Plan {
     pub overlay: Option<Overlay>,
     /// Ways through NATs whose behaviour is known, to be tried when the network stands.
     pub passages: Vec<Passage>,
+    /// Venues with rules of their own, which are put in force when the passages were tried.
+    pub places: Vec<Place>,
 }
 
 /// A machine's way to a server through one NAT or several.

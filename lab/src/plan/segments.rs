@@ -50,6 +50,7 @@ pub(super) fn build(title: &str, segments: &[Segment<'_>]) -> Plan {
         links: builder.links,
         overlay: None,
         passages: Vec::new(),
+        places: Vec::new(),
     };
     number_interfaces(&mut plan);
     plan

@@ -68,6 +68,7 @@ pub fn plan(mut kind: VenueKind) -> Result<Plan, ModelError> {
     let mut plan = Plan::new(&Scenario::bench(kind)?);
     // What it does is to be found out, not to be held against it.
     plan.passages.clear();
+    plan.places.clear();
     Ok(plan)
 }
 

@@ -9,6 +9,7 @@ mod kernel;
 mod mistakes;
 mod network;
 mod packets;
+mod portal;
 mod reach;
 mod refusals;
 mod venue;
@@ -28,7 +29,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 
-use crate::actors::{Daemon, Daemons, KeyRing, Product, Programs, Proxy, tail};
+use crate::actors::{Daemon, Daemons, KeyRing, Product, Programs, tail};
 use crate::fabric::{ExecOutput, Lab, Node};
 use crate::observe::{Capture, KernelState};
 use crate::plan::{Overlay, Plan};
@@ -61,7 +62,6 @@ pub struct World {
     capture: Option<Capture>,
     ran: Option<(String, ExecOutput)>,
     siege: Option<flood::Siege>,
-    proxy: Option<Proxy>,
     /// IPv4 packets that were kept to be sent again.
     kept: Vec<Vec<u8>>,
     /// What was measured, in sentences.
@@ -115,7 +115,6 @@ impl World {
     /// Takes everything down, after its last step, and fails if anything is left of it.
     pub(crate) async fn leave(&mut self) -> anyhow::Result<()> {
         self.siege = None;
-        self.proxy = None;
         self.capture = None;
         self.daemons.clear();
         if let Some(lab) = self.lab.take() {

@@ -79,6 +79,21 @@ async fn add_to_tinc_conf(world: &mut World, node: String, line: String) -> Outc
     rewrite(world.node(&node)?, "tinc.conf", add).await
 }
 
+/// In its host file, wherever there is one: where it listens, and where it is dialled.
+#[given(expr = "{word} is to be found at port {int}")]
+async fn is_found_at(world: &mut World, name: String, port: u16) -> Outcome {
+    let file = format!("hosts/{name}");
+    let add = |text: &str| format!("Port = {port}\n{text}");
+    for member in world.members()? {
+        let node = world.node(&member)?;
+        // Pis know the server and nobody else.
+        if member == name || node.read_file(actors::path(&file)).await.is_ok() {
+            rewrite(node, &file, add).await?;
+        }
+    }
+    Ok(())
+}
+
 async fn keys(world: &World) -> anyhow::Result<Vec<(String, KeyPair)>> {
     let ring = &world.stage()?.setting.keys;
     try_join_all(world.members()?.into_iter().map(async |node| {

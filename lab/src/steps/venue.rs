@@ -1,14 +1,13 @@
 //! Venues: where packets pass on their way out of one, and what its network does to them meanwhile.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use anyhow::Context;
-use cucumber::{given, then, when};
+use cucumber::{then, when};
 use tokio::time::Instant;
 
 use super::{Outcome, World, fail, seconds};
-use crate::actors::Proxy;
 use crate::observe::{self, Capture, Ping};
 use crate::plan::End;
 
@@ -110,16 +109,6 @@ async fn pass_udp(world: &mut World, venue: String) -> Outcome {
     command(world, &venue, &["nft", "delete table inet fault"]).await
 }
 
-#[given(expr = "nothing leads out of {word} but its web proxy")]
-async fn proxy_only(world: &mut World, venue: String) -> Outcome {
-    let rules = "add table inet walls; \
-                 add chain inet walls way { type filter hook forward priority -5; policy drop; }";
-    command(world, &venue, &["nft", rules]).await?;
-    let address = SocketAddr::from((own(world, &venue, LAN)?, PROXY_PORT));
-    world.proxy = Some(Proxy::start(world.node(&venue)?, address).await?);
-    Ok(())
-}
-
 /// Packets that are longer are answered with an ICMP error.
 #[when(expr = "the uplink of {word} carries {int} bytes")]
 async fn uplink(world: &mut World, venue: String, mtu: u32) -> Outcome {
@@ -200,12 +189,6 @@ async fn at_the_edge(world: &World, machine: &str) -> anyhow::Result<Capture> {
 
 /// Name of the outer interface of every venue's router.
 const WAN: &str = "wan0";
-
-/// Name of its inner interface.
-const LAN: &str = "lan0";
-
-/// Where web proxies usually listen (Squid's default).
-const PROXY_PORT: u16 = 3128;
 
 /// Name of the first interface of servers and Pis.
 const UPLINK: &str = "eth0";

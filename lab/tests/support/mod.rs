@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::exit;
 use std::time::Duration;
@@ -87,6 +87,19 @@ pub(crate) fn plan(name: &str) -> Plan {
         .join(name)
         .with_extension("toml");
     Plan::new(&Scenario::load(&path).unwrap())
+}
+
+/// Paths of the files in a folder of `scenarios/`.
+#[allow(dead_code, reason = "each test program takes what it needs")]
+pub(crate) fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../scenarios")
+        .join(folder);
+    let entries = std::fs::read_dir(folder).unwrap();
+    entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|found| found == extension))
+        .collect()
 }
 
 /// A scenario, built.

@@ -1,0 +1,36 @@
+@v6router @tincd
+Feature: Venues that do not let everything out
+
+  Where a wall leaves a way, the server can be found there, and a Pi is on the internet. Where none is left, the Pi's
+  log says what the network answered. How soon laptops reach the internet is told, so that runs with different daemons
+  can be held against each other.
+
+  Scenario Outline: A Pi in a place like <venue>, with the server at port <port>, is on the internet
+    Given the network "how-to" with cafe like "<venue>"
+    And tinc is set up as it should be
+    And v6router is to be found at port <port>
+    When all daemons are started
+    Then laptop reaches www within 15 s, and how soon is told
+    And www reaches laptop within 2 s
+    And 100 pings from laptop to www lose none
+
+    Examples:
+      | venue              | port |
+      | hotel-udp-blocked  | 655  |
+      | web-only           | 443  |
+      | dpi-655            | 443  |
+      | dpi-655-prohibited | 443  |
+      | enterprise         | 443  |
+      | conference-busy    | 655  |
+      | cloud-vm           | 655  |
+      | clash-lan          | 655  |
+
+  Scenario: A Pi in a hotel is on the internet as soon as somebody has logged in with it
+    Given the network "how-to" with cafe like "hotel-portal"
+    And tinc is set up as it should be
+    When all daemons are started
+    Then laptop does not reach www in 3 s
+    When node_one logs in at the portal of cafe
+    Then laptop reaches www within 15 s, and how soon is told
+    And www reaches laptop within 2 s
+    And 100 pings from laptop to www lose none

@@ -1,0 +1,106 @@
+//! What venues are furnished with when their networks stand: the rules of the house.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use serde::Serialize;
+
+use super::{Plan, Ruleset};
+use crate::model::{House, Portal, Scenario, Venue, Way, WebProxy};
+use crate::places::DNS_PORT;
+
+/// A venue with rules of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// Name of its router.
+    pub router: String,
+    /// The router's address inside.
+    pub address: Ipv4Addr,
+    /// The machines inside, by name.
+    pub guests: Vec<String>,
+    /// A machine outside and its address, to which ways are tried.
+    pub outside: Option<(String, Ipv4Addr)>,
+    /// What keeps packets in.
+    pub walls: Vec<WallPlan>,
+    /// Devices do not hear each other.
+    pub isolation: bool,
+    /// Who has not logged in does not get out.
+    pub portal: Option<Portal>,
+    /// What leads out where nothing else does.
+    pub proxy: Option<WebProxy>,
+}
+
+/// A wall, ready to be raised.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WallPlan {
+    /// Name of the table in the ruleset.
+    pub table: String,
+    /// What `nft` is fed.
+    pub ruleset: Ruleset,
+    /// What becomes of packets then.
+    pub ways: Vec<Way>,
+    /// How many flows a device may have at a time.
+    pub flows: Option<u32>,
+}
+
+/// The venues that have rules. `ruleset` gives the words of a wall's template their meaning at a venue's router.
+pub(super) fn places(
+    scenario: &Scenario,
+    ruleset: impl Fn(&str, &str, &str) -> Option<Ruleset>,
+) -> Vec<Place> {
+    let outside = scenario.first_server();
+    let place = |venue: &Venue| {
+        let House {
+            walls,
+            isolation,
+            portal,
+            proxy,
+        } = &venue.kind.house;
+        if venue.kind.house == House::default() {
+            return None;
+        }
+        let name = venue.name.get_ref();
+        let IpAddr::V4(address) = venue.lan.get_ref().nth(1)?.addr else {
+            return None;
+        };
+        let sharers = scenario
+            .sharers
+            .iter()
+            .filter(|sharer| sharer.at == venue.name);
+        let pis = scenario.pis.iter().filter(|pi| pi.at == venue.name);
+        let guests = sharers
+            .map(|sharer| sharer.name.get_ref())
+            .chain(pis.map(|pi| pi.name.get_ref()));
+        let field = portal.unwrap_or_default().remembers.field();
+        let walls = walls.iter().filter_map(|wall| {
+            let template = wall
+                .template
+                .replace("$dns_port", &DNS_PORT.to_string())
+                .replace("$device", field);
+            Some(WallPlan {
+                table: wall.table(),
+                ruleset: ruleset(name, &wall.name, &template)?,
+                ways: wall.ways.clone(),
+                flows: wall.flows,
+            })
+        });
+        Some(Place {
+            router: name.clone(),
+            address,
+            guests: guests.cloned().collect(),
+            outside: outside.clone(),
+            walls: walls.collect(),
+            isolation: *isolation,
+            portal: *portal,
+            proxy: proxy.clone(),
+        })
+    };
+    scenario.venues.iter().filter_map(place).collect()
+}
+
+impl Plan {
+    /// The rules of a venue, if it has any.
+    #[must_use]
+    pub fn place(&self, router: &str) -> Option<&Place> {
+        self.places.iter().find(|place| place.router == router)
+    }
+}
