@@ -14,6 +14,14 @@ Feature: Venues that let nothing out but what their web proxy fetches
     And www reaches laptop within 1 s
     And 300 pings from laptop to www lose none
 
-  Scenario: One that does not know of it stays outside
+  @v6router
+  Scenario: One that does not know of it stays outside, and says that nobody answers
     When all daemons are started
-    Then laptop does not reach www in 4 s
+    Then the daemon on node_one says "Cannot reach v6router at 198.51.100.10 port 443: no answer in time" within 10 s
+    And laptop does not reach www in 1 s
+
+  @tincd
+  Scenario: A tincd that does not know of it stays outside, and says that it took too long
+    When all daemons are started
+    Then the daemon on node_one says "Timeout from v6router (198.51.100.10 port 443) during authentication" within 15 s
+    And laptop does not reach www in 1 s

@@ -12,6 +12,7 @@ Feature: Wherever UDP and TCP may leave, a Pi is on the internet
     Then laptop reaches www within 10 s, and how soon is told
     And www reaches laptop within 2 s
     And 100 pings from laptop to www lose none
+    And pings from node_one to v6router go directly by UDP within 10 s
 
     Examples:
       | venue              |

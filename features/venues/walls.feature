@@ -29,8 +29,23 @@ Feature: Venues that do not let everything out
     Given the network "how-to" with cafe like "hotel-portal"
     And tinc is set up as it should be
     When all daemons are started
-    Then laptop does not reach www in 3 s
+    Then the daemon on node_one says "Connection refused" within 3 s
+    And laptop does not reach www in 3 s
     When node_one logs in at the portal of cafe
     Then laptop reaches www within 15 s, and how soon is told
     And www reaches laptop within 2 s
     And 100 pings from laptop to www lose none
+
+  Scenario Outline: A Pi in a place like <venue>, with the server at tinc's own port, stays outside and says why
+    Given the network "how-to" with cafe like "<venue>"
+    And tinc is set up as it should be
+    When all daemons are started
+    Then the daemon on node_one says "<words>" within 3 s
+    And laptop does not reach www in 3 s
+
+    Examples:
+      | venue              | words              |
+      | web-only           | Connection refused |
+      | dpi-655            | Connection refused |
+      | dpi-655-prohibited | No route to host   |
+      | enterprise         | No route to host   |

@@ -5,15 +5,16 @@
 mod support;
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use futures::future::join_all;
 use futures::{StreamExt, stream};
 use support::files;
 use v6lab::fabric::Lab;
 use v6lab::model::{Scenario, UdpTimeout, VenueKind};
-use v6lab::nat::{Behaviour, Filtering, Promise};
+use v6lab::nat::{Behaviour, Filtering, Mapping, Promise};
 use v6lab::plan::Plan;
-use v6lab::probe::{self, Sighting};
+use v6lab::probe::{self, Proofs, Sighting};
 
 /// Kinds with additions that are probed beside the kinds and venues that are files.
 const ADDED: [&str; 5] = [
@@ -32,6 +33,7 @@ fn main() {
         every_kind_is_what_its_file_says,
         every_venue_has_the_nat_its_file_says,
         a_kind_that_is_not_what_it_says_is_found_out,
+        a_run_probes_a_kind_once_and_believes_nothing,
         the_same_seed_gives_the_same_ports,
         mappings_live_as_long_as_stated,
         the_stricter_of_two_nats_in_a_row_decides,
@@ -67,6 +69,27 @@ async fn a_kind_that_is_not_what_it_says_is_found_out() {
             "filtering is stated as EIF and was measured as APDF",
             "leak is stated as yes and was measured as no"
         ]
+    );
+}
+
+async fn a_run_probes_a_kind_once_and_believes_nothing() {
+    let proofs = Proofs::default();
+    let bench = |kind| Scenario::bench(kind).unwrap();
+    let begun = Instant::now();
+    proofs.hold(&bench(find("cgnat-fixed"))).await.unwrap();
+    let first = begun.elapsed();
+    proofs.hold(&bench(find("port-block"))).await.unwrap();
+    let again = begun.elapsed() - first;
+    println!("two kinds probed in {first:?}, one that was known in {again:?}");
+    assert!(again < first / 4, "the carrier's was probed again");
+    let mut lying = find("home-default");
+    lying.nat.name = "lying".to_owned();
+    lying.nat.behaviour.mapping = Mapping::AddressDependent;
+    let error = proofs.hold(&bench(lying)).await.unwrap_err().to_string();
+    assert!(error.contains("lying is not what its file says"), "{error}");
+    assert!(
+        error.contains("mapping is stated as ADM and was measured as EIM"),
+        "{error}"
     );
 }
 

@@ -1,6 +1,7 @@
 //! What the whole tree promises, beside what it does: files of a readable size, documents that hold, and nothing that
 //! is true on one machine only.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
@@ -129,4 +130,31 @@ fn every_scenario_can_be_planned() {
             assert!(!plan.nodes.is_empty(), "{}", path.display());
         }
     }
+}
+
+/// In a scenario, or in a step or table of a feature.
+#[test]
+fn every_venue_is_played_by_some_feature() {
+    let is_played = |path: &Path| {
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        let scenario = path.parent() == Some(&root().join("scenarios"));
+        extension == Some("feature") || (scenario && extension == Some("toml"))
+    };
+    let of_a_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let texts = texts().unwrap();
+    let played = texts.iter().filter(|(path, _)| is_played(path));
+    let words: HashSet<&str> = played
+        .flat_map(|(_, text)| text.split(|c| !of_a_name(c)))
+        .collect();
+    let venues: Vec<String> = fs::read_dir(root().join("scenarios/venues"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    let idle: Vec<&String> = venues
+        .iter()
+        .filter(|venue| !words.contains(venue.as_str()))
+        .collect();
+    assert!(venues.len() >= 20, "{venues:?}");
+    assert!(idle.is_empty(), "no feature plays {idle:?}");
 }

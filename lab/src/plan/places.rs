@@ -1,5 +1,6 @@
 //! What venues are furnished with when their networks stand: the rules of the house.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
 use serde::Serialize;
@@ -95,6 +96,20 @@ pub(super) fn places(
         })
     };
     scenario.venues.iter().filter_map(place).collect()
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let walls = self.walls.iter().map(|wall| wall.ruleset.kind.as_str());
+        let mut rules: Vec<String> = walls.map(|wall| format!("wall {wall}")).collect();
+        if self.isolation {
+            rules.push("isolation".to_owned());
+        }
+        if let Some(proxy) = &self.proxy {
+            rules.push(format!("proxy {}:{}", self.address, proxy.port));
+        }
+        f.write_str(&rules.join(", "))
+    }
 }
 
 impl Plan {

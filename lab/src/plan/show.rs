@@ -67,6 +67,7 @@ impl Plan {
                 .as_ref()
                 .map(|ruleset| format!("NAT {}", ruleset.kind)),
         );
+        parts.extend(self.place(&node.name).map(ToString::to_string));
         if let Some(overlay) = &self.overlay {
             if overlay.server == node.name {
                 parts.push(format!("overlay {}, has {}", overlay.address, overlay.pool));

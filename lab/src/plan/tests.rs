@@ -36,6 +36,23 @@ fn routes(plan: &Plan, node: &str) -> Vec<String> {
 }
 
 #[test]
+fn the_rules_of_a_venue_are_drawn() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/how-to.toml");
+    let how_to = || Scenario::load(&path).unwrap();
+    let drawn = |like| Plan::new(&how_to().with_venue_like("cafe", like).unwrap()).drawing();
+    let hotel = drawn("hotel-portal");
+    assert!(
+        hotel.contains("; wall flow-limit, wall portal, isolation\n"),
+        "{hotel}"
+    );
+    let proxy = drawn("proxy-only");
+    assert!(
+        proxy.contains("; wall no-way-out, proxy 192.168.1.1:3128\n"),
+        "{proxy}"
+    );
+}
+
+#[test]
 fn the_same_scenario_gives_the_same_plan() {
     assert_eq!(plan("five-pis").to_string(), plan("five-pis").to_string());
 }

@@ -13,6 +13,7 @@
 //! reach each other.
 
 mod bench;
+mod proof;
 mod punch;
 mod questions;
 mod sighting;
@@ -23,6 +24,7 @@ use std::io;
 use crate::fabric::{FabricError, Lab};
 use crate::model::{ModelError, Scenario, UdpTimeout, VenueKind};
 use crate::plan::Plan;
+pub use proof::Proofs;
 pub use punch::{homes, punch_all};
 pub use sighting::{Odd, Sighting};
 pub use timeouts::{Lifetime, Lifetimes};
@@ -37,6 +39,20 @@ pub enum ProbeError {
     /// The network did not do what was asked of it.
     #[error(transparent)]
     Fabric(#[from] FabricError),
+    /// The network in which a kind is to be probed cannot be planned.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// What was seen is nothing there is a word for.
+    #[error(transparent)]
+    Odd(#[from] Odd),
+    /// A NAT kind is not what its file states.
+    #[error("the NAT kind {kind} is not what its file says: {differences}")]
+    Differs {
+        /// Its name.
+        kind: String,
+        /// In what, with both values.
+        differences: String,
+    },
     /// A socket failed.
     #[error("cannot {what}: {reason}")]
     Socket {

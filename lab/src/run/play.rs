@@ -15,6 +15,7 @@ use futures::FutureExt as _;
 use super::suite::Read;
 use super::{Select, Suite};
 use crate::actors::{Daemons, KeyRing, Programs};
+use crate::probe::Proofs;
 use crate::report::{Notes, Terminal};
 use crate::session;
 use crate::steps::{Setting, Stage, World};
@@ -57,6 +58,7 @@ pub async fn play(suite: &Suite, options: &Options, logs: &Path) -> anyhow::Resu
         daemons: options.daemons,
         keys: KeyRing::new(programs.clone(), session::dir().unwrap_or(logs)),
         programs,
+        proofs: Proofs::default(),
         notes: Arc::clone(&notes),
     });
     let logs = logs.join(options.daemons.to_string());

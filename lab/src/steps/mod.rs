@@ -33,6 +33,7 @@ use crate::actors::{Daemon, Daemons, KeyRing, Product, Programs, tail};
 use crate::fabric::{ExecOutput, Lab, Node};
 use crate::observe::{Capture, KernelState};
 use crate::plan::{Overlay, Plan};
+use crate::probe::Proofs;
 use crate::report::Notes;
 
 /// What the scenarios of one run have in common.
@@ -44,6 +45,8 @@ pub struct Setting {
     pub programs: Programs,
     /// Keys for their machines.
     pub keys: KeyRing,
+    /// NAT kinds that were found to be what their files say.
+    pub proofs: Proofs,
     /// What is to be told beside the steps' outcomes.
     pub notes: Arc<Notes>,
 }

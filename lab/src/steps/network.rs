@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use cucumber::given;
-use futures::future::try_join_all;
+use futures::future::{try_join, try_join_all};
 
 use super::{Outcome, World, fail};
 use crate::actors::{self, Directory, KeyPair};
@@ -32,9 +32,14 @@ async fn build(
     change: impl FnOnce(Scenario) -> Result<Scenario, ModelError>,
 ) -> Outcome {
     let stage = world.stage()?;
-    let plan = Plan::new(&change(Scenario::load(&scenario(&stage.feature, name)?)?)?);
+    let scenario = change(Scenario::load(&scenario(&stage.feature, name)?)?)?;
+    let plan = Plan::new(&scenario);
     stage.setting.notes.network(&plan.title, plan.drawing());
-    world.lab = Some(Lab::up(&plan).await?);
+    // Believed only once it was seen, and seen once in a run.
+    let proofs = async { anyhow::Ok(stage.setting.proofs.hold(&scenario).await?) };
+    let lab = async { anyhow::Ok(Lab::up(&plan).await?) };
+    let (lab, ()) = try_join(lab, proofs).await?;
+    world.lab = Some(lab);
     Ok(())
 }
 

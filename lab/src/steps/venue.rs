@@ -181,9 +181,9 @@ fn ends_of_uplink(world: &World, venue: &str) -> anyhow::Result<[(String, String
     Ok([&link.ends[0], &link.ends[1]].map(|end| (end.node.clone(), end.interface.clone())))
 }
 
-/// Listens where the venue of a machine meets the internet.
+/// Listens where the venue of a machine, or the carrier that it is behind, meets the internet.
 async fn at_the_edge(world: &World, machine: &str) -> anyhow::Result<Capture> {
-    let router = venue(world, machine)?;
+    let router = edge(world, machine)?;
     Ok(Capture::start(world.node(&router)?, WAN).await?)
 }
 
@@ -205,14 +205,26 @@ fn venue(world: &World, machine: &str) -> anyhow::Result<String> {
     Ok(end.node.clone())
 }
 
+/// The last router on the way out of the venue in which a Pi is.
+fn edge(world: &World, machine: &str) -> anyhow::Result<String> {
+    let mut router = venue(world, machine)?;
+    loop {
+        let [near, _] = ends_of_uplink(world, &router)?;
+        if !has_wan(world, &near.0) {
+            return Ok(router);
+        }
+        router = near.0;
+    }
+}
+
 fn has_wan(world: &World, node: &str) -> bool {
     let node = world.node(node).ok();
     node.is_some_and(|node| node.interfaces().iter().any(|found| found.name == WAN))
 }
 
-/// The IPv4 address as which a machine is seen on the internet: its venue's, or its own.
+/// The IPv4 address as which a machine is seen on the internet: its venue's or carrier's, or its own.
 fn public(world: &World, machine: &str) -> anyhow::Result<Ipv4Addr> {
-    match venue(world, machine) {
+    match edge(world, machine) {
         Ok(router) => own(world, &router, WAN),
         Err(_) => own(world, machine, UPLINK),
     }
