@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use anyhow::Result;
 use nix::unistd::geteuid;
 use serde::Serialize;
+use v6lab::conditioner::Line;
 use v6lab::fabric::{self, Lab};
 use v6lab::nat::{self, Sides};
 use v6lab::plan::{AddressPlan, End, InterfacePlan, LinkPlan, Net, NodePlan, Plan, Role};
@@ -60,7 +61,15 @@ impl Finding {
 pub(super) fn main(json: bool) -> Result<i32> {
     let mut findings = vec![user_namespaces(), tun()];
     findings.extend(PROGRAMS.iter().map(|program| program.look()));
-    findings.push(kernel());
+    let modprobe = "sudo modprobe -a veth bridge overlay nf_tables nft_chain_nat nft_masq nft_ct";
+    let parts = "namespaces, veth, bridge, overlay, nf_tables NAT";
+    findings.push(kernel(parts, &[], modprobe));
+    let newer = "sudo modprobe -a nf_tables nft_fwd_netdev, or a kernel with CONFIG_NETFILTER_EGRESS (Linux 5.16)";
+    findings.push(kernel(
+        "lines with conditions (netfilter egress)",
+        &["--lines"],
+        newer,
+    ));
     let report = Report {
         ok: findings.iter().all(|finding| finding.ok),
         findings,
@@ -202,12 +211,12 @@ impl Program {
     }
 }
 
-/// Builds the smallest network that has one of everything, in a process of its own.
-fn kernel() -> Finding {
-    const WHAT: &str = "namespaces, veth, bridge, overlay, nf_tables NAT";
+/// Builds the smallest network that has one of everything, in a process of its own; `fix` helps where that is missing.
+fn kernel(what: &'static str, options: &[&str], fix: &str) -> Finding {
     let tried = std::env::current_exe().and_then(|program| {
         Command::new(program)
             .arg("try-kernel")
+            .args(options)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .output()
@@ -216,14 +225,14 @@ fn kernel() -> Finding {
         Ok(output) => output,
         Err(error) => {
             return Finding::bad(
-                WHAT,
+                what,
                 format!("cannot be tried: {error}"),
                 "run v6lab by its full path",
             );
         }
     };
     if output.status.success() {
-        return Finding::good(WHAT, "a small lab was built");
+        return Finding::good(what, "a small lab was built");
     }
     let words = String::from_utf8_lossy(&output.stderr);
     let reason = words.trim().trim_start_matches("v6lab: ").to_owned();
@@ -231,22 +240,23 @@ fn kernel() -> Finding {
         Some(CANNOT_RUN) if geteuid().is_root() => "in a container, start it with --privileged",
         Some(CANNOT_RUN) => "mend the line about user namespaces, or run as root",
         _ if reason.contains("nft:") => "sudo apt-get install -y nftables",
-        _ => "sudo modprobe -a veth bridge overlay nf_tables nft_chain_nat nft_masq nft_ct",
+        _ => fix,
     };
-    Finding::bad(WHAT, reason, fix)
+    Finding::bad(what, reason, fix)
 }
 
 /// The process in which the kernel is tried.
-pub(super) fn try_kernel() -> Result<i32> {
+pub(super) fn try_kernel(lines: bool) -> Result<i32> {
     session::enter()?;
     super::runtime()?.block_on(async {
-        Lab::up(&smallest()).await?.down().await?;
+        let line = lines.then(Line::default);
+        Lab::up(&smallest(line)).await?.down().await?;
         Ok(0)
     })
 }
 
-/// A router with a bridge and a NAT, and one machine behind it.
-fn smallest() -> Plan {
+/// A router with a bridge and a NAT, and one machine behind it, on a line or a mere cable.
+fn smallest(line: Option<Line>) -> Plan {
     const NAT: &str = "table ip lab {\n  chain post {\n    type nat hook postrouting priority srcnat; policy accept;\n    \
         oifname $wan ct state new masquerade\n  }\n}\n";
     let interface = |name: &str, last: u8| InterfacePlan {
@@ -297,9 +307,11 @@ fn smallest() -> Plan {
         links: vec![LinkPlan {
             name: "router--machine".to_owned(),
             ends: [end("router", "lan1"), end("machine", "eth0")],
+            line,
         }],
         overlay: None,
         passages: Vec::new(),
         places: Vec::new(),
+        seed: 0,
     }
 }

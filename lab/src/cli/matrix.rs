@@ -47,7 +47,7 @@ pub(super) fn main(json: bool) -> Result<i32> {
     let runs = super::runtime()?.block_on(async {
         let mut runs = Vec::new();
         for _ in 0..RUNS {
-            let lab = Lab::up(&plan).await?;
+            let lab = Lab::bare(&plan).await?;
             runs.push(probe::punch_all(&lab, kinds.len()).await?);
             lab.down().await?;
         }

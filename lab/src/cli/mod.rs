@@ -88,7 +88,11 @@ enum Command {
     },
     /// Try what a lab needs of the kernel; for `doctor`
     #[command(hide = true)]
-    TryKernel,
+    TryKernel {
+        /// Lines with conditions too
+        #[arg(long)]
+        lines: bool,
+    },
 }
 
 /// Output for programs.
@@ -145,7 +149,7 @@ pub(crate) fn main() -> ExitCode {
             clap_complete::generate(shell, &mut Cli::command(), "v6lab", &mut io::stdout());
             Ok(0)
         }
-        Command::TryKernel => doctor::try_kernel(),
+        Command::TryKernel { lines } => doctor::try_kernel(lines),
     };
     match done {
         Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX)),

@@ -68,7 +68,7 @@ impl Probe {
         };
         session::enter()?;
         let (sighting, lifetimes) = super::runtime()?.block_on(async {
-            let lab = Lab::up(&plan).await?;
+            let lab = Lab::bare(&plan).await?;
             let sighting = probe::probe(&lab).await?;
             let lifetimes = match timeout {
                 Some(stated) => Some(probe::lifetimes(&lab, stated).await?),

@@ -7,6 +7,7 @@
 mod check;
 mod files;
 mod leaks;
+mod lines;
 mod netlink;
 mod node;
 mod process;
@@ -66,6 +67,14 @@ pub enum FabricError {
         /// What the kernel said.
         reason: String,
     },
+    /// A line does not do what was asked of it.
+    #[error("the line {line}: {reason}")]
+    Line {
+        /// Name of its cable.
+        line: String,
+        /// What was asked for and what was seen, or why it could not be tried.
+        reason: String,
+    },
     /// A lab was taken down and is not gone.
     #[error("the lab {lab:?} is down but there is left: {what}")]
     Left {
@@ -97,34 +106,26 @@ pub struct Lab {
     plan: Plan,
     nodes: Vec<Node>,
     directories: Directories,
+    lines: Vec<lines::Conditioned>,
 }
 
 impl Lab {
-    /// Builds the network and all that is in it, trying whatever is promised of it; after an error nothing of it
-    /// remains.
+    /// Builds the network and makes sure that it behaves as planned; after an error nothing of it remains.
     ///
     /// # Errors
-    /// As [`Lab::bare`]; names what is not as it should be.
+    /// Names the machine or line and what failed. Outside of a [`session`] nothing can be built.
     pub async fn up(plan: &Plan) -> Result<Self> {
-        let lab = Self::bare(plan).await?;
+        let mut lab = Self::bare(plan).await?;
         check::passages(&lab).await?;
         lab.furnish().await?;
         Ok(lab)
     }
 
-    /// Puts in force what would be in the way of trying the NATs: the rules of venues.
-    async fn furnish(&self) -> Result<()> {
-        let started = Instant::now();
-        places::furnish(self).await?;
-        debug!(elapsed = ?started.elapsed(), "lab is furnished");
-        Ok(())
-    }
-
-    /// Builds the network with its NATs and nothing more.
+    /// Builds machines, cables, addresses and NATs: nothing more, and none of it is tried.
     ///
     /// # Errors
-    /// Names the machine and the step that failed. Outside of a [`session`] nothing can be built.
-    async fn bare(plan: &Plan) -> Result<Self> {
+    /// As [`Lab::up`].
+    pub async fn bare(plan: &Plan) -> Result<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(1);
         let started = Instant::now();
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -139,6 +140,7 @@ impl Lab {
             plan: plan.clone(),
             nodes: Vec::new(),
             directories,
+            lines: Vec::new(),
         };
         lab.start_nodes().await?;
         debug!(elapsed = ?started.elapsed(), "nodes stand");
@@ -149,8 +151,17 @@ impl Lab {
         debug!(elapsed = ?started.elapsed(), "cables are laid");
         try_join_all(lab.nodes.iter().map(Node::configure)).await?;
         debug!(elapsed = ?started.elapsed(), "nodes are configured");
-        debug!(elapsed = ?started.elapsed(), nodes = lab.nodes.len(), "lab is up");
+        debug!(elapsed = ?started.elapsed(), nodes = lab.nodes.len(), "lab stands");
         Ok(lab)
+    }
+
+    /// Puts in force what would be in the way of trying the NATs: the rules of venues, and then the conditions of lines.
+    async fn furnish(&mut self) -> Result<()> {
+        let started = Instant::now();
+        places::furnish(self).await?;
+        self.condition().await?;
+        debug!(elapsed = ?started.elapsed(), "lab is furnished");
+        Ok(())
     }
 
     async fn start_nodes(&mut self) -> Result<()> {
@@ -238,6 +249,7 @@ impl Lab {
     /// Names what would not go away. What the caller still has open is not looked for; [`Traces::gone`] does that.
     pub async fn down(mut self) -> Result<()> {
         let traces = self.traces();
+        self.lines.clear();
         let deadline = Instant::now() + DOWN_LIMIT;
         // Whoever is killed may just be starting another, so look until nobody is left.
         while self.kill_all() > 0 {
@@ -280,6 +292,7 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
+        self.lines.clear();
         self.kill_all();
         self.nodes.clear();
         let _ = self.directories.remove();

@@ -174,6 +174,17 @@ pub(super) async fn configure(node: &NodePlan) -> Result<(), Failure> {
     carried(node, &handle, changes).await
 }
 
+/// Brings an interface of the calling thread's network up, with a queue of so many frames.
+pub(super) async fn raise(name: &str, queue: u32) -> Result<(), Failure> {
+    let handle = connect()?;
+    let message = LinkUnspec::new_with_name(name)
+        .append_extra_attribute(LinkAttribute::TxQueueLen(queue))
+        .up()
+        .build();
+    let set = handle.link().set(message).execute().await;
+    set.map_err(|error| (format!("bring {name} up"), error.to_string()))
+}
+
 /// Waits until every interface that has another end is up. The kernel does that a moment after both ends were brought
 /// up, and loses what is sent before; an address resolution lost that way is repeated only after a second.
 async fn carried(

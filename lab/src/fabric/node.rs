@@ -254,7 +254,7 @@ impl Node {
         done.map_err(|error| self.failed((what, error.to_string())))
     }
 
-    fn failed(&self, (what, reason): Failure) -> FabricError {
+    pub(super) fn failed(&self, (what, reason): Failure) -> FabricError {
         FabricError::Node {
             node: self.name().to_owned(),
             what,

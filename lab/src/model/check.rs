@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use toml::Spanned;
 
 use super::error::nearest;
-use super::{CORE, FIRST_LEASE_V4, ModelError, Net, Overlay, Pi, Scenario};
+use super::{CORE, FIRST_LEASE_V4, ModelError, Net, Overlay, Pi, Scenario, Venue};
 
 /// Longest name of a machine: it becomes a file, a host name and a tinc node name.
 const MAX_NAME: usize = 32;
@@ -153,6 +153,7 @@ fn places(scenario: &Scenario) -> Checked {
             ));
         }
         lan(scenario, &venue.lan)?;
+        narrow(scenario, venue)?;
     }
     for sharer in &scenario.sharers {
         lan(scenario, &sharer.lan)?;
@@ -183,6 +184,31 @@ fn places(scenario: &Scenario) -> Checked {
         }
     }
     Ok(())
+}
+
+/// The internet's end of a line that carries less than Ethernet is not to be others' too.
+fn narrow(scenario: &Scenario, venue: &Venue) -> Checked {
+    let shares = |net: &Net| net.network() == venue.wan.get_ref().network();
+    let servers = scenario.servers.iter().map(|server| {
+        let all = server.addresses.iter().map(Spanned::get_ref);
+        (&server.name, all.copied().collect::<Vec<_>>())
+    });
+    let venues = scenario.venues.iter();
+    let venues = venues.map(|other| (&other.name, vec![*other.wan.get_ref()]));
+    let neighbour = servers
+        .chain(venues)
+        .find(|(name, nets)| **name != venue.name && nets.iter().any(shares));
+    match (venue.kind.link.and_then(|link| link.mtu), neighbour) {
+        (Some(mtu), Some((other, _))) if venue.kind.behind.is_none() => {
+            let reason = format!(
+                "{:?} is in this network too, which carries more than {mtu} bytes; take an address in a network of its own, \
+                 e.g. 192.0.2.2/30",
+                other.get_ref()
+            );
+            Err(scenario.error_at(&venue.wan, reason))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn lan(scenario: &Scenario, lan: &Spanned<Net>) -> Checked {

@@ -9,6 +9,7 @@ use toml::Spanned;
 
 use super::error::{self, Source};
 use super::house::{FirewallTable, PortalTable, ProxyTable, house};
+use super::link::{LinkTable, link};
 use super::overriding::Said;
 use super::router::{RouterTable, TimeoutTable, behind, router};
 use super::{ModelError, VenueKind, refer, scenario_folders, stems};
@@ -41,6 +42,8 @@ pub(super) struct VenueFile {
     pub(super) isolation: Option<bool>,
     pub(super) portal: Option<Spanned<PortalTable>>,
     pub(super) proxy: Option<Spanned<ProxyTable>>,
+    /// The line to what is in front of it.
+    link: Option<LinkTable>,
 }
 
 impl VenueFile {
@@ -181,11 +184,16 @@ impl VenueKind {
             .iter()
             .filter_map(|said| said.part(|file| file.behind.as_ref()))
             .collect();
+        let links: Vec<_> = said
+            .iter()
+            .filter_map(|said| said.part(|file| file.link.as_ref()))
+            .collect();
         Ok(Self {
             nat,
             udp_timeout,
             behind: behind(home, &in_front)?,
             house: house(home, &files)?,
+            link: link(&links)?,
         })
     }
 }

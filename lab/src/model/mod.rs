@@ -10,7 +10,9 @@ mod error;
 mod house;
 mod kind;
 mod liken;
+mod link;
 mod overriding;
+pub(crate) mod quantity;
 mod router;
 
 use std::collections::HashMap;
@@ -27,6 +29,7 @@ pub use error::ModelError;
 use error::Source;
 pub use house::{Fate, House, Portal, Protocol, Remembers, Wall, Way, WebProxy};
 use kind::VenueFile;
+pub use link::Link;
 pub use router::{Behind, SHARED_SPACE};
 
 /// Name of the core router, which every scenario has without naming it.
@@ -121,6 +124,8 @@ pub struct VenueKind {
     pub behind: Option<Behind>,
     /// What it does not let its guests do.
     pub house: House,
+    /// The line to what is in front of its router, where it is no mere cable.
+    pub link: Option<Link>,
 }
 
 /// How long a router remembers a UDP flow, in seconds.

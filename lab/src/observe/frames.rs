@@ -3,13 +3,12 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use nix::errno::Errno;
-use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::bind;
 use tokio::net::UdpSocket;
 
 use super::capture::packet_socket;
 use super::{ObserveError, Result};
+use crate::conditioner::link_address;
 use crate::fabric::Node;
 
 /// Destination, source, EtherType (IEEE 802.3).
@@ -80,9 +79,7 @@ impl FrameSocket {
 /// A packet socket for one interface.
 fn bound(interface: &str) -> io::Result<OwnedFd> {
     let (_, fd) = packet_socket(interface)?;
-    let mut all = getifaddrs()?.filter(|found| found.interface_name == interface);
-    let link = all.find_map(|found| found.address?.as_link_addr().copied());
-    bind(fd.as_raw_fd(), &link.ok_or(Errno::ENODEV)?)?;
+    bind(fd.as_raw_fd(), &link_address(interface)?)?;
     Ok(fd)
 }
 

@@ -64,6 +64,7 @@ pub(super) fn build(scenario: &Scenario) -> Plan {
         overlay,
         passages: passages(scenario),
         places,
+        seed: 0,
     };
     number_interfaces(&mut plan);
     plan
@@ -182,6 +183,9 @@ impl Wiring {
             self.lease(guest, interface, lan, n);
         }
         self.translate(name, &venue.kind.nat, venue.kind.udp_timeout);
+        if let Some(link) = &venue.kind.link {
+            self.condition(name, "wan0", link);
+        }
     }
 
     /// The router in front of a venue's, and the cable to that one.

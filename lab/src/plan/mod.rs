@@ -14,6 +14,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::Serialize;
 
+use crate::conditioner::Line;
 use crate::model::Scenario;
 use crate::nat::Promise;
 pub use crate::net::Net;
@@ -35,6 +36,8 @@ pub struct Plan {
     pub passages: Vec<Passage>,
     /// Venues with rules of their own, which are put in force when the passages were tried.
     pub places: Vec<Place>,
+    /// Decides whatever is left to chance: the same seed, the same losses.
+    pub seed: u64,
 }
 
 /// A machine's way to a server through one NAT or several.
@@ -140,6 +143,8 @@ pub struct LinkPlan {
     pub name: String,
     /// The two ends; the first is the one nearer to the internet's core.
     pub ends: [End; 2],
+    /// What it does to packets, if it is no mere cable.
+    pub line: Option<Line>,
 }
 
 /// One end of a cable.

@@ -51,6 +51,7 @@ pub(super) fn build(title: &str, segments: &[Segment<'_>]) -> Plan {
         overlay: None,
         passages: Vec::new(),
         places: Vec::new(),
+        seed: 0,
     };
     number_interfaces(&mut plan);
     plan

@@ -123,6 +123,9 @@ impl fmt::Display for Plan {
                 "  {}: {} {} <-> {} {}",
                 link.name, a.node, a.interface, b.node, b.interface
             )?;
+            if let Some(line) = &link.line {
+                writeln!(f, "    {line}")?;
+            }
         }
         for passage in &self.passages {
             let Passage {

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 
 use super::{AddressPlan, End, InterfacePlan, LinkPlan, Net, NodePlan, Role, RoutePlan};
+use crate::conditioner::Line;
+use crate::model::Link;
 
 /// What Ethernet carries.
 const MTU: u32 = 1500;
@@ -77,7 +79,24 @@ impl Wiring {
         self.links.push(LinkPlan {
             name: format!("{a}--{b}"),
             ends: [end(a, a_interface), end(b, b_interface)],
+            line: None,
         });
+    }
+
+    /// Makes the cable at an interface a line. Both ends know how much it carries.
+    pub(super) fn condition(&mut self, node: &str, interface: &str, link: &Link) {
+        let at = |end: &End| end.node == node && end.interface == interface;
+        let Some(cable) = self.links.iter_mut().find(|link| link.ends.iter().any(at)) else {
+            return;
+        };
+        // One that only carries less needs no wire.
+        cable.line = (link.line != Line::default()).then_some(link.line);
+        let ends = cable.ends.clone();
+        for end in ends {
+            if let Some(mtu) = link.mtu {
+                self.interface(&end.node, &end.interface).mtu = mtu;
+            }
+        }
     }
 
     /// The interface of that name, made if it is not there.
