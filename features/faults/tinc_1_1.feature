@@ -3,6 +3,7 @@ Feature: What networks do to UDP between ours and tinc 1.1
 
   A tinc 1.1 that is told to send by its meta connection stays connected, loses nothing, and comes back to UDP.
 
+  @long
   Scenario Outline: UDP is blocked, and let pass again, <server> on the server and <pi> on the Pi
     Given the network "how-to"
     And the daemon on v6router is to be <server>

@@ -48,3 +48,17 @@ Feature: What networks do to UDP while packets flow
     Then pings of 1400 bytes from laptop to www are answered within 5 s
     When the uplink of cafe carries 1500 bytes
     Then pings of 1400 bytes from laptop to www are answered within 5 s
+
+  # Only what is sent from inside reminds the router that the flow is wanted.
+  Scenario: The router forgets flows after a few seconds of silence
+    Given the network "how-to"
+    And tinc is set up as it should be
+    And node_one's tinc.conf also says "PingInterval = 1"
+    When cafe runs "sysctl -qw net.netfilter.nf_conntrack_udp_timeout=3 net.netfilter.nf_conntrack_udp_timeout_stream=3"
+    Then that succeeds
+    When all daemons are started
+    Then laptop reaches www within 5 s
+    And pings from node_one to v6router go directly by UDP within 8 s
+    When no client says anything for 6 s
+    Then www reaches laptop within 1 s
+    And pings from node_one to v6router go directly by UDP within 1 s

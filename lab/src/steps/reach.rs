@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cucumber::then;
+use cucumber::{then, when};
 use futures::future::try_join_all;
 use tokio::time::Instant;
 
@@ -31,6 +31,13 @@ async fn reaches_and_tells(world: &mut World, from: String, to: String, limit: f
     let after = reach(world, &from, &to, limit).await?;
     let sentence = format!("{from} reached {to} after {:.2} s", after.as_secs_f64());
     world.measured.push(sentence);
+    Ok(())
+}
+
+/// The only step that just waits, for silence is what it is about.
+#[when(expr = "no client says anything for {float} s")]
+async fn silence(_: &mut World, time: f64) -> Outcome {
+    tokio::time::sleep(seconds(time)?).await;
     Ok(())
 }
 
