@@ -36,6 +36,32 @@ Feature: Venues that do not let everything out
     And www reaches laptop within 2 s
     And 100 pings from laptop to www lose none
 
+  Scenario: When the time that was paid for is over, a Pi is outside until the next login
+    Given the network "how-to" with cafe like "hotel-portal"
+    And tinc is set up as it should be
+    And node_one has logged in at the portal of cafe
+    And all daemons run
+    Then laptop reaches www within 15 s
+    And pings from node_one to v6router go directly by UDP within 10 s
+    When the portal of cafe forgets its guests
+    Then laptop does not reach www in 3 s
+    When node_one logs in at the portal of cafe
+    Then laptop reaches www within 30 s, and how soon is told
+    And www reaches laptop within 2 s
+
+  Scenario: Two Pis in one hotel, whose guests do not hear each other, talk through the server
+    Given the network "one-lan" with home like "hotel-portal"
+    And tinc is set up as it should be
+    And node_one's tinc.conf also says "LocalDiscovery = yes"
+    And node_two's tinc.conf also says "LocalDiscovery = yes"
+    And node_one has logged in at the portal of home
+    And node_two has logged in at the portal of home
+    And all daemons run
+    Then pings from node_one to v6router go directly by UDP within 10 s
+    And pings from node_two to v6router go directly by UDP within 10 s
+    And node_one reaches node_two within 10 s
+    And pings from node_one to node_two go through v6router and lose none, for 5 s
+
   Scenario Outline: A Pi in a place like <venue>, with the server at tinc's own port, stays outside and says why
     Given the network "how-to" with cafe like "<venue>"
     And tinc is set up as it should be

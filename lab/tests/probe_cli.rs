@@ -41,6 +41,24 @@ fn a_venue_that_is_as_stated_is_told_and_done() {
 }
 
 #[test]
+fn the_rules_of_a_house_are_tried_and_told() {
+    let (code, told, error) = probe(&["hotel-portal"]);
+    assert_eq!((code, error.as_str()), (0, ""), "{told}");
+    for rule in [
+        "  wall flow-limit: 200 flows for each device\n",
+        "  wall portal: TCP to port 22 reset, TCP to port 80 hijacked, ",
+        "  isolation: devices hear the router and not each other\n",
+    ] {
+        assert!(told.contains(rule), "{told}");
+    }
+    let (code, told, error) = probe(&["--json", "proxy-only"]);
+    assert_eq!((code, error.as_str()), (0, ""), "{told}");
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let proxy = "proxy 192.168.7.1:3128: connects to port 443 alone";
+    assert_eq!(told["rules"][1], proxy, "{told}");
+}
+
+#[test]
 fn a_false_statement_fails_with_both_values() {
     let honest = fs::read_to_string(scenarios().join("nat/symmetric-addr.nft")).unwrap();
     let folder =

@@ -151,6 +151,8 @@ async fn a_portal_lets_out_whoever_has_logged_in_and_nobody_else() {
         let a = socket(lab.node("a").unwrap(), "0.0.0.0:0").await;
         a.send_to(b"x", format!("{TEN}:53")).await.unwrap();
         assert!(heard(&server).await.is_some(), "names are hijacked still");
+        places::forget_guests(&lab, "gw").await.unwrap();
+        assert_eq!(connect(&lab, "a", &format!("{TEN}:443")).await, refused);
         lab.down().await.unwrap();
     }
 }

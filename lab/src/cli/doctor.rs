@@ -61,7 +61,7 @@ impl Finding {
 pub(super) fn main(json: bool) -> Result<i32> {
     let mut findings = vec![user_namespaces(), tun()];
     findings.extend(PROGRAMS.iter().map(|program| program.look()));
-    let modprobe = "sudo modprobe -a veth bridge overlay nf_tables nft_chain_nat nft_masq nft_ct";
+    let modprobe = "sudo modprobe -a veth bridge overlay nf_tables nft_chain_nat nft_masq nft_redir nft_ct nft_connlimit nft_reject";
     let parts = "namespaces, veth, bridge, overlay, nf_tables NAT";
     findings.push(kernel(parts, &[], modprobe));
     let newer = "sudo modprobe -a nf_tables nft_fwd_netdev, or a kernel with CONFIG_NETFILTER_EGRESS (Linux 5.16)";
@@ -257,8 +257,27 @@ pub(super) fn try_kernel(lines: bool) -> Result<i32> {
 
 /// A router with a bridge and a NAT, and one machine behind it, on a line or a mere cable.
 fn smallest(line: Option<Line>) -> Plan {
-    const NAT: &str = "table ip lab {\n  chain post {\n    type nat hook postrouting priority srcnat; policy accept;\n    \
-        oifname $wan ct state new masquerade\n  }\n}\n";
+    // What NATs, walls and portals are made of.
+    const NAT: &str = "table ip lab {
+  set counted {
+    type ipv4_addr
+    flags dynamic
+  }
+  chain pre {
+    type nat hook prerouting priority dstnat; policy accept;
+    iifname $lan tcp dport 80 redirect to :80
+  }
+  chain way {
+    type filter hook forward priority filter; policy accept;
+    ct state new add @counted { ip saddr ct count over 100 } drop
+    meta l4proto tcp reject with tcp reset
+  }
+  chain post {
+    type nat hook postrouting priority srcnat; policy accept;
+    oifname $wan ct state new masquerade
+  }
+}
+";
     let interface = |name: &str, last: u8| InterfacePlan {
         name: name.to_owned(),
         mac: [0x02, b'v', b'6', 0, 0, last],

@@ -8,6 +8,7 @@ use serde::Serialize;
 use v6lab::fabric::Lab;
 use v6lab::model::VenueKind;
 use v6lab::nat::{Behaviour, Difference};
+use v6lab::plan::Place;
 use v6lab::probe::{self, Lifetimes, ROUTER, Sighting};
 use v6lab::session;
 
@@ -41,6 +42,8 @@ struct Report<'a> {
     stated: Behaviour,
     measured: Behaviour,
     differences: &'a [Difference],
+    /// What it does not let its guests do, each tried.
+    rules: Vec<String>,
     /// How long mappings live, if that was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     lifetimes: Option<Lifetimes>,
@@ -53,6 +56,7 @@ impl Probe {
     pub(super) fn main(self) -> Result<i32> {
         let kind = VenueKind::find(&self.venue)?;
         let (nat, timeout) = (kind.nat.clone(), kind.udp_timeout);
+        let ruled = probe::ruled(kind.clone())?;
         let plan = probe::plan(kind)?;
         if self.ruleset {
             let router = plan.node(ROUTER).and_then(|node| node.ruleset.as_ref());
@@ -75,6 +79,10 @@ impl Probe {
                 None => None,
             };
             lab.down().await?;
+            // It comes up only if every rule does what is stated.
+            if !ruled.places.is_empty() {
+                Lab::up(&ruled).await?.down().await?;
+            }
             anyhow::Ok((sighting, lifetimes))
         })?;
         let measured = sighting.behaviour()?;
@@ -89,6 +97,7 @@ impl Probe {
             stated: nat.behaviour,
             measured,
             differences: &differences,
+            rules: ruled.places.iter().flat_map(Place::rules).collect(),
             lifetimes,
             seen: &sighting,
         };
@@ -116,6 +125,12 @@ impl Report<'_> {
                 "  <- differs"
             };
             println!("{what:12}{stated:10}{measured}{mark}");
+        }
+        if !self.rules.is_empty() {
+            println!("\nrules of the house, as stated and as tried from inside");
+        }
+        for rule in &self.rules {
+            println!("  {rule}");
         }
         if let Some(lifetimes) = &self.lifetimes {
             println!("\na mapping without replies lives {}", lifetimes.unreplied);

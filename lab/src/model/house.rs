@@ -74,7 +74,7 @@ pub struct Way {
 }
 
 /// A transport protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Protocol {
     /// The Transmission Control Protocol.
     #[serde(rename = "tcp")]
@@ -245,6 +245,8 @@ fn wall(home: &Path, name: &Spanned<String>, by: &Source) -> Result<Wall, ModelE
             });
         }
     }
+    // By number, not as words.
+    ways.sort_by_key(|way: &Way| (way.protocol, way.port));
     let wall = Wall {
         name: name.get_ref().clone(),
         template: source.text.clone(),

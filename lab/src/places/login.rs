@@ -7,8 +7,9 @@ use tokio::time::timeout;
 
 use super::http::Answer;
 use super::portal::LOGIN;
-use super::{dns, failed, http};
+use super::{GUESTS, PORTAL, dns, failed, http};
 use crate::fabric::{Lab, Node, Result, udp_socket};
+use crate::plan::{Place, Ruleset};
 
 /// What a guest wants to see; nobody has that name.
 const PAGE: &str = "connectivity-check.example";
@@ -21,18 +22,33 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// # Errors
 /// When the venue has no portal, or does not lead to a login that is accepted.
 pub async fn log_in(lab: &Lab, device: &str, venue: &str) -> Result<()> {
-    let (device, router) = (lab.node(device)?, lab.node(venue)?);
-    let place = lab
-        .plan()
-        .place(venue)
-        .filter(|place| place.portal.is_some());
-    let place = place.ok_or_else(|| failed(router, "log in", "this venue has no portal"))?;
+    let (device, place) = (lab.node(device)?, with_portal(lab, venue)?);
     let action = login_page(device, place.address).await?;
     let answer = http::ask(device, (place.address, 80), ("POST", &action, PAGE)).await?;
     if answer.status == 200 {
         return Ok(());
     }
     Err(unexpected(device, &answer))
+}
+
+/// Has the portal of a venue forget everybody who logged in there, as when the time they paid for is over.
+///
+/// # Errors
+/// When the venue has no portal.
+pub async fn forget_guests(lab: &Lab, venue: &str) -> Result<()> {
+    let router = lab.node(&with_portal(lab, venue)?.router)?;
+    let forgetting = Ruleset {
+        kind: "without guests".to_owned(),
+        text: format!("flush set inet {PORTAL} {GUESTS}\n"),
+    };
+    router.load(forgetting).await
+}
+
+fn with_portal<'a>(lab: &'a Lab, venue: &str) -> Result<&'a Place> {
+    let router = lab.node(venue)?;
+    let place = lab.plan().place(venue);
+    let place = place.filter(|place| place.portal.is_some());
+    place.ok_or_else(|| failed(router, "find its portal", "this venue has no portal"))
 }
 
 /// Where the form is to be sent to on which a machine ends up that asks for a page somewhere else.

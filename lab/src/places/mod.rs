@@ -17,7 +17,7 @@ use futures::future::try_join_all;
 
 use crate::fabric::{FabricError, Lab, Node, Result};
 use crate::plan::{Place, Ruleset};
-pub use login::log_in;
+pub use login::{forget_guests, log_in};
 use prove::Outlook;
 
 /// Where a portal answers to names; the venue's own resolver may have port 53.

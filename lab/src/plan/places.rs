@@ -1,6 +1,5 @@
 //! What venues are furnished with when their networks stand: the rules of the house.
 
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
 use serde::Serialize;
@@ -98,17 +97,37 @@ pub(super) fn places(
     scenario.venues.iter().filter_map(place).collect()
 }
 
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let walls = self.walls.iter().map(|wall| wall.ruleset.kind.as_str());
-        let mut rules: Vec<String> = walls.map(|wall| format!("wall {wall}")).collect();
+impl Place {
+    /// Each rule in words.
+    #[must_use]
+    pub fn rules(&self) -> Vec<String> {
+        let mut rules: Vec<String> = self.walls.iter().map(WallPlan::words).collect();
         if self.isolation {
-            rules.push("isolation".to_owned());
+            rules.push("isolation: devices hear the router and not each other".to_owned());
         }
         if let Some(proxy) = &self.proxy {
-            rules.push(format!("proxy {}:{}", self.address, proxy.port));
+            let ports: Vec<String> = proxy.only.iter().map(ToString::to_string).collect();
+            let to = match ports.is_empty() {
+                true => "any port".to_owned(),
+                false => format!("port {} alone", ports.join(", ")),
+            };
+            rules.push(format!(
+                "proxy {}:{}: connects to {to}",
+                self.address, proxy.port
+            ));
         }
-        f.write_str(&rules.join(", "))
+        rules
+    }
+}
+
+impl WallPlan {
+    fn words(&self) -> String {
+        let ways = self.ways.iter().map(|way| format!("{way} {}", way.fate));
+        let flows = self
+            .flows
+            .map(|flows| format!("{flows} flows for each device"));
+        let words: Vec<String> = flows.into_iter().chain(ways).collect();
+        format!("wall {}: {}", self.ruleset.kind, words.join(", "))
     }
 }
 

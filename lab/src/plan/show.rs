@@ -67,7 +67,10 @@ impl Plan {
                 .as_ref()
                 .map(|ruleset| format!("NAT {}", ruleset.kind)),
         );
-        parts.extend(self.place(&node.name).map(ToString::to_string));
+        let place = self.place(&node.name);
+        let rules = place.iter().flat_map(|place| place.rules());
+        let named = rules.filter_map(|rule| Some(rule.split_once(": ")?.0.to_owned()));
+        parts.extend(Some(named.collect::<Vec<_>>().join(", ")).filter(|all| !all.is_empty()));
         if let Some(overlay) = &self.overlay {
             if overlay.server == node.name {
                 parts.push(format!("overlay {}, has {}", overlay.address, overlay.pool));
@@ -132,6 +135,12 @@ impl fmt::Display for Plan {
                 from, to, seen_as, ..
             } = passage;
             writeln!(f, "  {from} reaches {to} as {seen_as}")?;
+        }
+        for place in &self.places {
+            writeln!(f, "rules at {}", place.router)?;
+            for rule in place.rules() {
+                writeln!(f, "  {rule}")?;
+            }
         }
         Ok(())
     }

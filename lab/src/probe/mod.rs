@@ -78,13 +78,22 @@ pub type Result<T, E = ProbeError> = std::result::Result<T, E>;
 ///
 /// # Errors
 /// When the venue does not fit into it.
-pub fn plan(mut kind: VenueKind) -> Result<Plan, ModelError> {
+pub fn plan(kind: VenueKind) -> Result<Plan, ModelError> {
+    let mut plan = ruled(kind)?;
+    plan.places.clear();
+    Ok(plan)
+}
+
+/// The same with the rules of the venue, which its lab holds it to.
+///
+/// # Errors
+/// As [`plan`].
+pub fn ruled(mut kind: VenueKind) -> Result<Plan, ModelError> {
     // What is stated is what its own router does.
     kind.behind = None;
     let mut plan = Plan::new(&Scenario::bench(kind)?);
     // What it does is to be found out, not to be held against it.
     plan.passages.clear();
-    plan.places.clear();
     Ok(plan)
 }
 
