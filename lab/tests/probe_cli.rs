@@ -82,6 +82,32 @@ fn a_false_statement_fails_with_both_values() {
     );
 }
 
+/// A feature in a folder of its own, whose cafe has a NAT that is not what its file says.
+#[test]
+fn a_run_in_a_venue_that_is_not_what_it_says_fails_with_both_values() {
+    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("run-{}", std::process::id()));
+    for folder in ["venues", "nat"] {
+        let folder = Path::new("scenarios").join(folder);
+        fs::create_dir_all(home.join(&folder)).unwrap();
+    }
+    let copy = |name: &str| {
+        let text = fs::read_to_string(scenarios().join(name)).unwrap();
+        let text = text.replace("#! early      = true", "#! early      = false");
+        fs::write(home.join("scenarios").join(name), text).unwrap();
+    };
+    copy("how-to.toml");
+    copy("venues/home-default.toml");
+    copy("nat/port-restricted.nft");
+    let feature = home.join("cafe.feature");
+    let steps = "Feature: a cafe\n  Scenario: its network\n    Given the network \"how-to\"\n";
+    fs::write(&feature, steps).unwrap();
+    let (code, told, _) = v6lab(&["run", "--daemon", "tincd", feature.to_str().unwrap()]);
+    fs::remove_dir_all(&home).unwrap();
+    assert_eq!(code, 1, "{told}");
+    let reason = "early is stated as no and was measured as yes";
+    assert!(told.contains(reason), "{told}");
+}
+
 #[test]
 fn an_unknown_name_is_answered_with_the_nearest() {
     for (wrong, nearest) in [

@@ -26,6 +26,7 @@ fn main() {
     support::run(tests![
         every_venue_does_to_its_guests_what_its_file_says,
         every_wall_is_some_venues_and_so_was_tried,
+        venues_with_walls_stand_side_by_side,
         a_wall_that_is_not_what_it_says_is_found_out,
         more_flows_than_stated_are_found_out,
         isolated_guests_hear_the_router_alone,
@@ -61,6 +62,28 @@ async fn every_wall_is_some_venues_and_so_was_tried() {
         // Those of the venues were raised above.
         assert!(named.contains(&name), "{name} is no venue's");
     }
+}
+
+async fn venues_with_walls_stand_side_by_side() {
+    let scenario = Scenario::builder("three doors")
+        .server("ten", [format!("{TEN}/24")])
+        .venue("cafe", "web-only", "203.0.113.50/24", "192.168.1.0/24")
+        .pi("node_one", "cafe")
+        .venue("school", "proxy-only", "203.0.113.51/24", "192.168.1.0/24")
+        .pi("node_two", "school")
+        .venue("home", "home-default", "203.0.113.52/24", "192.168.1.0/24")
+        .pi("node_three", "home");
+    let lab = Lab::up(&Plan::new(&scenario.build().unwrap()))
+        .await
+        .unwrap();
+    let _listener = listen(&lab, "ten", &format!("{TEN}:655")).await;
+    let to = format!("{TEN}:655");
+    assert_eq!(
+        connect(&lab, "node_one", &to).await,
+        Err(ErrorKind::ConnectionRefused)
+    );
+    assert_eq!(connect(&lab, "node_three", &to).await, Ok(()));
+    lab.down().await.unwrap();
 }
 
 async fn a_wall_that_is_not_what_it_says_is_found_out() {

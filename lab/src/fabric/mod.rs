@@ -150,7 +150,6 @@ impl Lab {
             .map_err(host)?;
         debug!(elapsed = ?started.elapsed(), "cables are laid");
         try_join_all(lab.nodes.iter().map(Node::configure)).await?;
-        debug!(elapsed = ?started.elapsed(), "nodes are configured");
         debug!(elapsed = ?started.elapsed(), nodes = lab.nodes.len(), "lab stands");
         Ok(lab)
     }

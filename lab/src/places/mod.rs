@@ -13,8 +13,6 @@ mod proxy;
 
 use std::net::Ipv4Addr;
 
-use futures::future::try_join_all;
-
 use crate::fabric::{FabricError, Lab, Node, Result};
 use crate::plan::{Place, Ruleset};
 pub use login::{forget_guests, log_in};
@@ -25,7 +23,10 @@ pub(crate) const DNS_PORT: u16 = 1053;
 
 /// Puts the rules of every venue of a lab in force.
 pub(crate) async fn furnish(lab: &Lab) -> Result<()> {
-    try_join_all(lab.plan().places.iter().map(|place| rules(lab, place))).await?;
+    // One after the other: all are tried at the same ports of one server.
+    for place in &lab.plan().places {
+        rules(lab, place).await?;
+    }
     Ok(())
 }
 
