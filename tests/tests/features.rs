@@ -54,6 +54,7 @@ fn play(choice: &Choice) -> anyhow::Result<i32> {
                 jobs: choice.jobs.unwrap_or_else(run::default_jobs),
                 junit: None,
                 json: None,
+                keep: None,
             });
         }
     }

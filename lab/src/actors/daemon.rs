@@ -67,6 +67,12 @@ impl Daemon {
         self.product
     }
 
+    /// Its process.
+    #[must_use]
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
     /// What it, and the scripts it ran, said since it was started.
     ///
     /// # Errors

@@ -197,6 +197,17 @@ impl Process {
         *self.ended.borrow()
     }
 
+    /// Whether it was stopped and can go on (SIGSTOP), see proc_pid_stat(5).
+    #[must_use]
+    pub fn is_frozen(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid()));
+        // The command stands in brackets, in which there may be anything.
+        let state = stat
+            .ok()
+            .and_then(|stat| stat.rsplit_once(") ")?.1.chars().next());
+        state == Some('T')
+    }
+
     /// Sends a signal; to a process that has ended, nothing.
     ///
     /// # Errors

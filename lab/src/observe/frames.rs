@@ -77,7 +77,7 @@ impl FrameSocket {
 }
 
 /// A packet socket for one interface.
-fn bound(interface: &str) -> io::Result<OwnedFd> {
+pub(super) fn bound(interface: &str) -> io::Result<OwnedFd> {
     let (_, fd) = packet_socket(interface)?;
     bind(fd.as_raw_fd(), &link_address(interface)?)?;
     Ok(fd)

@@ -5,21 +5,27 @@
 mod capture;
 mod echo;
 mod frames;
+mod pcapng;
 mod ping;
+mod recording;
 mod refusal;
 mod socket;
 mod state;
 mod trace;
+mod traffic;
 
 pub use capture::{Capture, Frames};
 pub use echo::Problem;
 pub use frames::FrameSocket;
 pub use ping::{Ping, PingReport, ping, reach};
+pub use recording::Recording;
 pub use refusal::{Refusal, refusal};
 pub use state::{KernelState, kernel_state};
 pub use trace::{Hop, trace};
+pub use traffic::{Traffic, traffic};
 
 use std::io;
+use std::path::PathBuf;
 
 use crate::fabric::FabricError;
 
@@ -37,6 +43,14 @@ pub enum ObserveError {
         node: String,
         /// What was being done.
         what: &'static str,
+        /// What the kernel said.
+        reason: io::Error,
+    },
+    /// A file of what is observed could not be made.
+    #[error("{path}: {reason}", path = path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
         /// What the kernel said.
         reason: io::Error,
     },

@@ -12,7 +12,7 @@ mod wiring;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::conditioner::Line;
 use crate::model::Scenario;
@@ -56,7 +56,7 @@ pub struct Passage {
 }
 
 /// What a machine is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// The internet's core router.

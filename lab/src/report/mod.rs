@@ -1,7 +1,15 @@
-//! What a run tells: steps and timings on the terminal, and JUnit and JSON files by cucumber's own writers.
+//! What a run tells: steps and timings on the terminal, JUnit and JSON files by cucumber's own writers, and a journal of
+//! all that happened, from which a page is made.
 
+pub mod events;
+mod journal;
+mod names;
 mod notes;
+mod stream;
 mod terminal;
 
+pub use journal::Journal;
+pub(crate) use names::{folder, id, stem};
 pub use notes::Notes;
+pub(crate) use stream::Stream;
 pub(crate) use terminal::Terminal;

@@ -14,6 +14,9 @@ use cucumber::{Event, Writer, cli, parser};
 
 use super::Notes;
 
+/// What is told of a hook that failed, there being only one that can.
+pub(super) const TAKING_DOWN: &str = "taking the network down";
+
 /// The step that names a network, whose drawing is shown below it.
 const NETWORK: &str = "the network \"";
 
@@ -101,7 +104,7 @@ impl<Out: Write> Terminal<Out> {
             Scenario::Hook(_, Hook::Failed(_, reason)) => {
                 self.hook_errors += 1;
                 self.failed_here = true;
-                self.mark("FAIL", RED, "taking the network down")?;
+                self.mark("FAIL", RED, TAKING_DOWN)?;
                 self.indented(&text_of(reason))
             }
             Scenario::Finished => self.finished(at, feature, scenario),
@@ -135,11 +138,7 @@ impl<Out: Write> Terminal<Out> {
                 self.failed_steps += 1;
                 self.failed_here = true;
                 self.mark("FAIL", RED, &line)?;
-                self.indented(&match reason {
-                    StepError::NotFound => "nobody has written this step".to_owned(),
-                    StepError::AmbiguousMatch(error) => error.to_string(),
-                    StepError::Panic(reason) => text_of(reason),
-                })
+                self.indented(&reason_of(reason))
             }
         }
     }
@@ -235,7 +234,7 @@ fn time(took: Duration) -> String {
 }
 
 /// A path as short as it can be said from here.
-fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(here)
         .unwrap_or(path)
@@ -243,8 +242,17 @@ fn shown(path: &Path) -> String {
         .to_string()
 }
 
+/// Why a step failed.
+pub(super) fn reason_of(error: &StepError) -> String {
+    match error {
+        StepError::NotFound => "nobody has written this step".to_owned(),
+        StepError::AmbiguousMatch(error) => error.to_string(),
+        StepError::Panic(reason) => text_of(reason),
+    }
+}
+
 /// What a panic says.
-fn text_of(reason: &cucumber::event::Info) -> String {
+pub(super) fn text_of(reason: &cucumber::event::Info) -> String {
     let text = reason.downcast_ref::<String>().cloned();
     text.or_else(|| reason.downcast_ref::<&str>().map(|text| (*text).to_owned()))
         .unwrap_or_else(|| "it panicked without a word".to_owned())

@@ -1,16 +1,21 @@
 //! The command line of `v6lab run`.
 
+use std::fs;
 use std::path::PathBuf;
 use std::thread::available_parallelism;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use regex::Regex;
 
 use cucumber::gherkin::tagexpr::TagOperation;
 
 use super::select::tags;
-use super::{Options, Select, Shard};
+use super::{Keep, Options, Select, Shard};
 use crate::actors::Daemons;
+use crate::steps::Captures;
+
+/// What a session has of its own, so that nothing there is seen outside.
+const OWN: &str = "/run";
 
 /// What `v6lab run` takes.
 #[derive(Debug, Clone, clap::Args)]
@@ -42,6 +47,13 @@ pub struct RunArgs {
     /// Write a JSON report (cucumber's) as well
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub json: Option<PathBuf>,
+    /// Keep what happens, and all that can be had of scenarios that fail, in a new directory, for `v6lab report`
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub output: Option<PathBuf>,
+    /// Whose links are recorded for Wireshark, into that directory
+    #[arg(long, value_enum, value_name = "WHEN", requires = "output", default_value_t, num_args = 0..=1,
+        require_equals = true, default_missing_value = "always")]
+    pub capture: Captures,
 }
 
 impl RunArgs {
@@ -62,7 +74,26 @@ impl RunArgs {
             jobs: self.jobs.map_or_else(default_jobs, usize::from),
             junit: absolute(&self.junit)?,
             json: absolute(&self.json)?,
+            keep: self.keep()?,
         })
+    }
+
+    fn keep(&self) -> anyhow::Result<Option<Keep>> {
+        let Some(dir) = &self.output else {
+            return Ok(None);
+        };
+        let made = fs::create_dir_all(dir).and_then(|()| dir.canonicalize());
+        let dir = made.with_context(|| format!("cannot make {}", dir.display()))?;
+        if dir.starts_with(OWN) {
+            bail!(
+                "what a run leaves in {} goes with it: choose a directory elsewhere",
+                dir.display()
+            );
+        }
+        Ok(Some(Keep {
+            dir,
+            captures: self.capture,
+        }))
     }
 }
 

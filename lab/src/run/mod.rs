@@ -8,7 +8,7 @@ mod suite;
 
 pub use args::{RunArgs, default_jobs};
 pub use logs::Logs;
-pub use play::{Options, Summary, play};
+pub use play::{Keep, Options, Summary, play};
 pub use select::{Select, Shard};
 pub use suite::{Suite, SuiteError};
 

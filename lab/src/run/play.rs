@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use anyhow::Context;
 use cucumber::event::ScenarioFinished;
@@ -16,9 +17,9 @@ use super::suite::Read;
 use super::{Select, Suite};
 use crate::actors::{Daemons, KeyRing, Programs};
 use crate::probe::Proofs;
-use crate::report::{Notes, Terminal};
+use crate::report::{Journal, Notes, Stream, Terminal, events, folder, id, stem};
 use crate::session;
-use crate::steps::{Setting, Stage, World};
+use crate::steps::{Captures, Record, Setting, Stage, World};
 
 /// How a suite is played.
 #[derive(Debug, Clone)]
@@ -35,6 +36,17 @@ pub struct Options {
     pub junit: Option<PathBuf>,
     /// Where to write cucumber's JSON report.
     pub json: Option<PathBuf>,
+    /// What to keep of the run.
+    pub keep: Option<Keep>,
+}
+
+/// What is kept of a run, for reports and for those who look for reasons.
+#[derive(Debug, Clone)]
+pub struct Keep {
+    /// A directory that is made for it.
+    pub dir: PathBuf,
+    /// Of which scenarios recordings of the links are kept.
+    pub captures: Captures,
 }
 
 /// How it went.
@@ -61,7 +73,13 @@ pub async fn play(suite: &Suite, options: &Options, logs: &Path) -> anyhow::Resu
         proofs: Proofs::default(),
         notes: Arc::clone(&notes),
     });
-    let logs = logs.join(options.daemons.to_string());
+    let keep = options.keep.as_ref();
+    let journal = keep.map(|keep| journal(keep, options)).transpose()?;
+    let record = keep.map(|keep| keep.captures).zip(journal.clone());
+    let logs = match &journal {
+        Some(journal) => journal.dir().to_owned(),
+        None => logs.join(options.daemons.to_string()),
+    };
     println!(
         "Daemons: {}; {} scenarios at a time",
         options.daemons, options.jobs
@@ -70,6 +88,7 @@ pub async fn play(suite: &Suite, options: &Options, logs: &Path) -> anyhow::Resu
         .tee::<World, _>(JUnit::for_tee(report(options.junit.as_deref())?, 0))
         .tee::<World, _>(Json::for_tee(report(options.json.as_deref())?))
         .normalized::<World>()
+        .tee::<World, _>(Stream::new(journal.clone()))
         .fail_on_skipped();
     let remarks = Arc::clone(&notes);
     let mut cucumber = World::cucumber::<&str>();
@@ -81,8 +100,7 @@ pub async fn play(suite: &Suite, options: &Options, logs: &Path) -> anyhow::Resu
         .with_writer(writer)
         .max_concurrent_scenarios(options.jobs)
         .before(move |feature, _, scenario, world| {
-            let stage = stage(&setting, &logs, feature, scenario);
-            world.enter(stage);
+            world.enter(stage(&setting, &logs, record.as_ref(), feature, scenario));
             async {}.boxed_local()
         })
         .after(move |feature, _, scenario, finished, world| {
@@ -92,13 +110,19 @@ pub async fn play(suite: &Suite, options: &Options, logs: &Path) -> anyhow::Resu
                     return;
                 };
                 let failed = !matches!(finished, ScenarioFinished::StepPassed);
-                if let (Some(file), Some(remark)) = (&feature.path, world.remark(failed).await) {
-                    remarks.remark(file, scenario.position.line, remark);
+                let remark = world.remark(failed).await;
+                let kept = world.keep(failed).await;
+                let told: Vec<_> = remark
+                    .into_iter()
+                    .chain(kept.as_ref().ok().cloned().flatten())
+                    .collect();
+                if let Some(file) = feature.path.as_ref().filter(|_| !told.is_empty()) {
+                    remarks.remark(file, scenario.position.line, told.join("\n"));
                 }
                 // A hook has no other way to fail.
-                world
-                    .leave()
-                    .await
+                let left = world.leave().await;
+                kept.map(drop)
+                    .and(left)
                     .unwrap_or_else(|error| panic!("{error:#}"));
             }
             .boxed_local()
@@ -107,19 +131,66 @@ pub async fn play(suite: &Suite, options: &Options, logs: &Path) -> anyhow::Resu
         .run(())
         .await;
     let (passed, failed) = notes.counts();
+    if let Some(journal) = journal {
+        journal.write(None, events::Event::RunEnded { passed, failed });
+        let cannot = || format!("cannot write to {}", journal.dir().display());
+        journal.end().with_context(cannot)?;
+    }
     println!("\n{passed} passed, {failed} failed");
     Ok(Summary { passed, failed })
 }
 
+/// The journal of a run that begins.
+fn journal(keep: &Keep, options: &Options) -> anyhow::Result<Arc<Journal>> {
+    let journal = Journal::create(&keep.dir).with_context(|| {
+        let dir = keep.dir.display();
+        format!("cannot begin a journal in {dir}, which has to be a directory without one")
+    })?;
+    let since = journal.began().duration_since(SystemTime::UNIX_EPOCH);
+    let event = events::Event::RunStarted {
+        time: since.unwrap_or_default().as_secs_f64(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        daemons: options.daemons.to_string(),
+        jobs: options.jobs,
+        argv: std::env::args().collect(),
+    };
+    journal.write(None, event);
+    Ok(Arc::new(journal))
+}
+
 /// Where a scenario plays; its logs' directory is named by the feature's file and the line.
-fn stage(setting: &Arc<Setting>, logs: &Path, feature: &Feature, scenario: &Scenario) -> Stage {
-    let feature = feature.path.clone().unwrap_or_default();
-    let stem = feature.file_stem().unwrap_or_default().to_string_lossy();
+fn stage(
+    setting: &Arc<Setting>,
+    logs: &Path,
+    record: Option<&(Captures, Arc<Journal>)>,
+    feature: &Feature,
+    scenario: &Scenario,
+) -> Stage {
+    let stem = stem(feature);
+    let path = feature.path.clone().unwrap_or_default();
+    let record = record.map(|(captures, journal)| Record {
+        journal: Arc::clone(journal),
+        id: id(&stem, scenario),
+        name: scenario.name.clone(),
+        captures: *captures,
+        replay: replay(&path, &scenario.name, setting.daemons),
+    });
     Stage {
         setting: Arc::clone(setting),
-        logs: logs.join(format!("{stem}-{}", scenario.position.line)),
-        feature,
+        logs: logs.join(folder(&stem, scenario)),
+        feature: path,
+        record,
     }
+}
+
+/// The command line, for a shell, that plays one scenario.
+fn replay(feature: &Path, name: &str, daemons: Daemons) -> String {
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
+    format!(
+        "v6lab run {} --daemon {daemons} --name {}",
+        quoted(&feature.to_string_lossy()),
+        quoted(&format!("^{}$", regex::escape(name))),
+    )
 }
 
 /// A file to write a report to, or nothing that takes anything.

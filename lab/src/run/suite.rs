@@ -9,6 +9,7 @@ use futures::stream;
 
 use super::Select;
 use crate::actors::Daemons;
+use crate::report::{id, stem};
 use crate::steps;
 
 /// Why features could not be read.
@@ -152,15 +153,6 @@ fn plays(daemons: Daemons, tags: &[&str]) -> bool {
         .filter(|cast| tags.contains(&cast.to_string().as_str()))
         .peekable();
     named.peek().is_none() || named.any(|cast| *cast == daemons)
-}
-
-fn stem(feature: &Feature) -> String {
-    let stem = feature.path.as_deref().and_then(Path::file_stem);
-    stem.unwrap_or_default().to_string_lossy().into_owned()
-}
-
-fn id(stem: &str, scenario: &Scenario) -> String {
-    format!("{stem}::{}:{}", scenario.name, scenario.position.line)
 }
 
 fn files(path: &Path) -> Result<Vec<PathBuf>, SuiteError> {

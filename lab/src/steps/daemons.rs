@@ -115,5 +115,9 @@ async fn start(world: &World, name: &str) -> anyhow::Result<Daemon> {
         .await
         .with_context(|| format!("cannot make {}", logs.display()))?;
     let log = logs.join(format!("{name}.log"));
-    Ok(Daemon::start(world.node(name)?, world.product(name)?, &log).await?)
+    let daemon = Daemon::start(world.node(name)?, world.product(name)?, &log).await?;
+    if let (Some(watch), Some(record)) = (&world.watch, &world.stage()?.record) {
+        watch.daemon(record, name, &daemon);
+    }
+    Ok(daemon)
 }

@@ -1,6 +1,7 @@
 //! The vocabulary of the features: one file a topic, each step a sentence about machines, never about interfaces of
 //! the lab itself. A step says what is to be seen and within what time; none just waits.
 
+mod bundle;
 mod commands;
 mod daemons;
 mod flood;
@@ -11,12 +12,15 @@ mod network;
 mod packets;
 mod portal;
 mod reach;
+mod record;
 mod refusals;
 mod venue;
 mod vocabulary;
+mod watch;
 mod way;
 mod wire;
 
+pub use record::{Captures, Record};
 pub(crate) use vocabulary::mistake;
 pub use vocabulary::{Sentence, vocabulary};
 
@@ -35,6 +39,7 @@ use crate::observe::{Capture, KernelState};
 use crate::plan::{Overlay, Plan};
 use crate::probe::Proofs;
 use crate::report::Notes;
+use crate::report::events::Event;
 
 /// What the scenarios of one run have in common.
 #[derive(Debug)]
@@ -69,6 +74,8 @@ pub struct World {
     kept: Vec<Vec<u8>>,
     /// What was measured, in sentences.
     measured: Vec<String>,
+    /// What is written down meanwhile.
+    watch: Option<watch::Watch>,
 }
 
 /// Where a scenario plays.
@@ -80,6 +87,8 @@ pub struct Stage {
     pub feature: PathBuf,
     /// Directory for the logs of its daemons.
     pub logs: PathBuf,
+    /// What else is written down of it.
+    pub record: Option<Record>,
 }
 
 /// What a step comes to. The text of a failure is all that its reader gets, so it holds the whole chain of reasons.
@@ -141,7 +150,11 @@ impl World {
                 lines.push(tail(&words).trim_end().to_owned());
             }
         }
-        (!lines.is_empty()).then(|| lines.join("\n"))
+        let text = (!lines.is_empty()).then(|| lines.join("\n"))?;
+        if let Some(record) = &self.stage.as_ref()?.record {
+            record.write(Event::Remark { text: text.clone() });
+        }
+        Some(text)
     }
 
     fn stage(&self) -> anyhow::Result<&Stage> {

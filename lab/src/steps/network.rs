@@ -40,7 +40,7 @@ async fn build(
     let lab = async { anyhow::Ok(Lab::up(&plan).await?) };
     let (lab, ()) = try_join(lab, proofs).await?;
     world.lab = Some(lab);
-    Ok(())
+    Ok(world.watch(&scenario).await?)
 }
 
 #[given("tinc is set up as it should be")]
