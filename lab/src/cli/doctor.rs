@@ -12,7 +12,7 @@ use serde::Serialize;
 use v6lab::conditioner::Line;
 use v6lab::fabric::{self, Lab};
 use v6lab::nat::{self, Sides};
-use v6lab::plan::{AddressPlan, End, InterfacePlan, LinkPlan, Net, NodePlan, Plan, Role};
+use v6lab::plan::{AddressPlan, End, Guest, InterfacePlan, LinkPlan, Net, NodePlan, Plan, Role};
 use v6lab::session::{self, CANNOT_RUN};
 
 /// One thing a lab needs.
@@ -175,7 +175,15 @@ struct Program {
     package: &'static str,
 }
 
-const PROGRAMS: [Program; 3] = [
+const PROGRAMS: [Program; 5] = [
+    Program {
+        name: "dhcpcd",
+        package: "dhcpcd-base",
+    },
+    Program {
+        name: "dnsmasq",
+        package: "dnsmasq-base",
+    },
     Program {
         name: "nft",
         package: "nftables",
@@ -293,6 +301,8 @@ fn smallest(line: Option<Line>) -> Plan {
         routes: Vec::new(),
         sysctls: Vec::new(),
         ruleset: None,
+        service: None,
+        guest: Guest::default(),
     };
     let end = |node: &str, interface: &str| End {
         node: node.to_owned(),
@@ -304,7 +314,11 @@ fn smallest(line: Option<Line>) -> Plan {
     };
     let bridge = InterfacePlan {
         bridge: true,
-        addresses: vec![AddressPlan { net, label: None }],
+        addresses: vec![AddressPlan {
+            net,
+            label: None,
+            leased: false,
+        }],
         ..interface("lan0", 1)
     };
     let port = InterfacePlan {

@@ -1,7 +1,7 @@
 //! What a node sees as its file system: the host's, except for what a machine has for itself.
 //!
 //! `/etc` is an overlay over a copy of the host's (the part anybody may read, without `/etc/tinc`), so that any of it
-//! may be changed; `/run`, `/tmp`, `/var/log` and `/root` start empty. All of it lies on the session's tmpfs. `/sys`
+//! may be changed; `/run`, `/tmp`, `/var/log`, `/root` and what dhcpcd remembers start empty. All of it lies on the session's tmpfs. `/sys`
 //! is mounted afresh, since it shows the devices of the network namespace it was mounted in.
 
 use std::fs;
@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use nix::mount::{MsFlags, mount};
+
+use crate::plan::Guest;
 
 /// Files larger than this are not configuration; they are left out of a node's `/etc`.
 const MAX_ETC_FILE: u64 = 1 << 20;
@@ -24,6 +26,9 @@ pub(crate) const NODE_BIN: &str = "/run/v6lab/bin";
 
 /// Directory, inside a node, of the programs those names stand for; the same in all nodes of a lab.
 pub(super) const NODE_TOOLS: &str = "/run/v6lab/tools";
+
+/// Where dhcpcd keeps what it was given; there is no such directory where it is not installed.
+const LEASES: &str = "/var/lib/dhcpcd";
 
 /// A step that failed and what the kernel said.
 pub(super) type Failure = (String, String);
@@ -71,7 +76,7 @@ impl Directories {
     }
 
     /// Gives the calling thread, which must have a mount namespace of its own, the node's view of the file system.
-    pub(super) fn furnish(&self, name: &str, hosts: &str) -> Result<(), Failure> {
+    pub(super) fn furnish(&self, name: &str, hosts: &str, guest: &Guest) -> Result<(), Failure> {
         let none: Option<&str> = None;
         let own = self.node(name);
         let at = |target: &str,
@@ -89,6 +94,7 @@ impl Directories {
             "tmp",
             "log",
             "root",
+            "leases",
             "run/v6lab/bin",
             "run/v6lab/tools",
             "run/lock",
@@ -111,11 +117,14 @@ impl Directories {
             Some(Path::new("overlay")),
             Some(&overlay),
         )?;
-        etc_of(name, hosts)?;
+        etc_of(name, hosts, guest)?;
         let bind = MsFlags::MS_BIND;
         at("/tmp", bind, None, Some(&own.join("tmp")), None)?;
         at("/var/log", bind, None, Some(&own.join("log")), None)?;
         at("/root", bind, None, Some(&own.join("root")), None)?;
+        if Path::new(LEASES).is_dir() {
+            at(LEASES, bind, None, Some(&own.join("leases")), None)?;
+        }
         let sysfs = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
         // Refused in containers that cover parts of /sys; there, only sysfs itself shows other devices than it should.
         let _ = mount(Some("sysfs"), "/sys", Some("sysfs"), sysfs, none);
@@ -137,18 +146,23 @@ impl Directories {
 }
 
 /// The files that say who a machine is.
-fn etc_of(name: &str, hosts: &str) -> Result<(), Failure> {
+fn etc_of(name: &str, hosts: &str, guest: &Guest) -> Result<(), Failure> {
     let loopback = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
+    let (hosts, resolvers) = match (guest.resolver, &guest.asks_on) {
+        (None, _) => (
+            hosts,
+            "# This network has no resolver; its machines are in /etc/hosts.\n".to_owned(),
+        ),
+        (Some(_), Some(_)) => ("", "# Nobody has said yet who knows names.\n".to_owned()),
+        (Some(resolver), None) => ("", format!("nameserver {resolver}\n")),
+    };
     let files = [
         ("/etc/hostname", format!("{name}\n")),
         (
             "/etc/hosts",
             format!("{loopback}127.0.1.1\t{name}\n{hosts}"),
         ),
-        (
-            "/etc/resolv.conf",
-            "# This network has no resolver; its machines are in /etc/hosts.\n".to_owned(),
-        ),
+        ("/etc/resolv.conf", resolvers),
     ];
     for (path, text) in files {
         // It may be a symbolic link to a place that the node does not have.

@@ -11,6 +11,8 @@ mod lines;
 mod netlink;
 mod node;
 mod process;
+mod resolver;
+mod services;
 mod thread;
 
 use std::os::fd::AsFd;
@@ -150,6 +152,7 @@ impl Lab {
             .map_err(host)?;
         debug!(elapsed = ?started.elapsed(), "cables are laid");
         try_join_all(lab.nodes.iter().map(Node::configure)).await?;
+        services::start(&lab).await?;
         debug!(elapsed = ?started.elapsed(), nodes = lab.nodes.len(), "lab stands");
         Ok(lab)
     }

@@ -9,6 +9,7 @@ use futures::future::{try_join, try_join_all};
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use netlink_packet_route::address::{AddressAttribute, AddressFlags};
 use netlink_packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, State};
+use netlink_packet_route::route::{RouteAddress, RouteAttribute};
 use rtnetlink::{
     Handle, LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth, MulticastGroup,
     RouteMessageBuilder,
@@ -17,7 +18,7 @@ use rtnetlink::{
 use tokio::time::timeout;
 
 use super::files::Failure;
-use crate::plan::{AddressPlan, InterfacePlan, LinkPlan, NodePlan, Plan, RoutePlan};
+use crate::plan::{AddressPlan, InterfacePlan, LinkPlan, Net, NodePlan, Plan, RoutePlan};
 
 /// Half the number of the first cable's first interface; 1 is `lo` everywhere.
 ///
@@ -156,7 +157,7 @@ pub(super) async fn configure(node: &NodePlan) -> Result<(), Failure> {
                 .map_err(step(what))?;
         }
         up(&interface.name).await?;
-        for address in &interface.addresses {
+        for address in interface.addresses.iter().filter(|found| !found.leased) {
             let what = format!("add {} to {}", address.net, interface.name);
             add_address(&handle, ours, interface, address)
                 .await
@@ -165,7 +166,8 @@ pub(super) async fn configure(node: &NodePlan) -> Result<(), Failure> {
         Ok(())
     });
     try_join(up("lo"), try_join_all(interfaces)).await?;
-    let routes = node.routes.iter().map(async |route| {
+    let routes = node.routes.iter().filter(|route| !route.leased);
+    let routes = routes.map(async |route| {
         let what = format!("add the route to {} by {}", route.to, route.interface);
         let index = index(&route.interface)?;
         add_route(&handle, index, route).await.map_err(step(what))
@@ -303,4 +305,57 @@ async fn add_route(handle: &Handle, index: u32, route: &RoutePlan) -> Result<(),
         }
     };
     handle.route().add(message).execute().await
+}
+
+/// The addresses of an interface. Called on its node's own thread.
+pub(super) async fn addresses(interface: &str) -> Result<Vec<Net>, Failure> {
+    let handle = connect()?;
+    let step =
+        |error: rtnetlink::Error| (format!("list addresses of {interface}"), error.to_string());
+    let links = links(&handle).await.map_err(step)?;
+    let index = links.get(interface).map(|link| link.index);
+    let mut messages = handle.address().get().execute();
+    let mut all = Vec::new();
+    while let Some(message) = messages.try_next().await.map_err(step)? {
+        if Some(message.header.index) != index {
+            continue;
+        }
+        for attribute in message.attributes {
+            // In IPv4, `Address` is the peer's where there is one, and never without `Local`.
+            let addr = match attribute {
+                AddressAttribute::Local(addr) => addr,
+                AddressAttribute::Address(addr @ IpAddr::V6(_)) => addr,
+                _ => continue,
+            };
+            all.push(Net {
+                addr,
+                len: message.header.prefix_len,
+            });
+        }
+    }
+    Ok(all)
+}
+
+/// The next hop of the IPv4 default route by an interface, if there is one. Called on its node's own thread.
+pub(super) async fn default_route(interface: &str) -> Result<Option<Ipv4Addr>, Failure> {
+    let handle = connect()?;
+    let step = |error: rtnetlink::Error| (format!("list routes by {interface}"), error.to_string());
+    let links = links(&handle).await.map_err(step)?;
+    let index = links.get(interface).map(|link| link.index);
+    let all = RouteMessageBuilder::<Ipv4Addr>::new().build();
+    let mut messages = handle.route().get(all).execute();
+    while let Some(message) = messages.try_next().await.map_err(step)? {
+        let mut by = (None, None);
+        for attribute in &message.attributes {
+            match attribute {
+                RouteAttribute::Oif(found) => by.0 = Some(*found),
+                RouteAttribute::Gateway(RouteAddress::Inet(gateway)) => by.1 = Some(*gateway),
+                _ => {}
+            }
+        }
+        if message.header.destination_prefix_length == 0 && by.0 == index && by.1.is_some() {
+            return Ok(by.1);
+        }
+    }
+    Ok(None)
 }

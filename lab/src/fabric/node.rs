@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::net::Ipv4Addr;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -16,7 +17,7 @@ use super::files::{Directories, Failure, NODE_BIN, NODE_TOOLS};
 use super::process::Running;
 use super::thread::{self, Job, NodeThread};
 use super::{CommandSpec, ExecOutput, FabricError, Process, Result, netlink};
-use crate::plan::{InterfacePlan, NodePlan, Ruleset};
+use crate::plan::{InterfacePlan, Net, NodePlan, Ruleset};
 
 /// Time a command of [`Node::exec`] has.
 const EXEC_LIMIT: Duration = Duration::from_secs(30);
@@ -92,6 +93,28 @@ impl Node {
     pub async fn load(&self, ruleset: Ruleset) -> Result<()> {
         let done = self.run(move || Box::pin(async move { thread::nft(&ruleset) }));
         done.await?.map_err(|failure| self.failed(failure))
+    }
+
+    /// The addresses an interface has at the moment.
+    ///
+    /// # Errors
+    /// What the kernel said.
+    pub async fn addresses(&self, interface: &str) -> Result<Vec<Net>> {
+        let interface = interface.to_owned();
+        let listed =
+            self.run(move || Box::pin(async move { netlink::addresses(&interface).await }));
+        listed.await?.map_err(|failure| self.failed(failure))
+    }
+
+    /// The next hop of the IPv4 default route by an interface, if there is one at the moment.
+    ///
+    /// # Errors
+    /// What the kernel said.
+    pub async fn default_route(&self, interface: &str) -> Result<Option<Ipv4Addr>> {
+        let interface = interface.to_owned();
+        let listed =
+            self.run(move || Box::pin(async move { netlink::default_route(&interface).await }));
+        listed.await?.map_err(|failure| self.failed(failure))
     }
 
     /// Runs a future on the node's own thread, inside its namespaces; several may run at once there, so none may block.

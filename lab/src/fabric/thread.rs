@@ -89,7 +89,7 @@ fn enter(plan: &NodePlan, hosts: &str, directories: &Directories) -> Result<File
     let netns = File::open("/proc/thread-self/ns/net")
         .map_err(|error| ("open the network namespace".to_owned(), error.to_string()))?;
     sethostname(&plan.name).map_err(failed("set the host name"))?;
-    directories.furnish(&plan.name, hosts)?;
+    directories.furnish(&plan.name, hosts, &plan.guest)?;
     // Before there are interfaces, since they take the defaults they are created under.
     set(plan, false)?;
     Ok(netns)

@@ -12,6 +12,7 @@ use super::house::{FirewallTable, PortalTable, ProxyTable, house};
 use super::link::{LinkTable, link};
 use super::overriding::Said;
 use super::router::{RouterTable, TimeoutTable, behind, router};
+use super::services::{self, DhcpTable, DnsTable};
 use super::{ModelError, VenueKind, refer, scenario_folders, stems};
 use crate::nat::{Behaviour, Filtering, Hairpin, Kind, Mapping, Refresh};
 
@@ -44,6 +45,8 @@ pub(super) struct VenueFile {
     pub(super) proxy: Option<Spanned<ProxyTable>>,
     /// The line to what is in front of it.
     link: Option<LinkTable>,
+    pub(super) dhcp: Option<Spanned<DhcpTable>>,
+    pub(super) dns: Option<Spanned<DnsTable>>,
 }
 
 impl VenueFile {
@@ -194,6 +197,8 @@ impl VenueKind {
             behind: behind(home, &in_front)?,
             house: house(home, &files)?,
             link: link(&links)?,
+            dhcp: services::dhcp(&said)?,
+            dns: services::dns(&said)?,
         })
     }
 }

@@ -14,6 +14,7 @@ mod link;
 mod overriding;
 pub(crate) mod quantity;
 mod router;
+mod services;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -31,6 +32,7 @@ pub use house::{Fate, House, Portal, Protocol, Remembers, Wall, Way, WebProxy};
 use kind::VenueFile;
 pub use link::Link;
 pub use router::{Behind, SHARED_SPACE};
+pub use services::{Answers, Dhcp, Dns};
 
 /// Name of the core router, which every scenario has without naming it.
 pub const CORE: &str = "internet";
@@ -126,6 +128,10 @@ pub struct VenueKind {
     pub house: House,
     /// The line to what is in front of its router, where it is no mere cable.
     pub link: Option<Link>,
+    /// Who gives addresses there; without, they are static.
+    pub dhcp: Option<Dhcp>,
+    /// Who knows names there; without, they are in each machine's `/etc/hosts`.
+    pub dns: Option<Dns>,
 }
 
 /// How long a router remembers a UDP flow, in seconds.

@@ -186,6 +186,7 @@ impl Wiring {
         if let Some(link) = &venue.kind.link {
             self.condition(name, "wan0", link);
         }
+        self.serve(venue, &guests);
     }
 
     /// The router in front of a venue's, and the cable to that one.
@@ -231,6 +232,10 @@ impl Wiring {
             self.cable(name, "eth0", pi, "eth0");
             self.address(name, "eth0", lan.nth(1), None);
             self.lease(pi, "eth0", lan, FIRST_LEASE_V4);
+            let resolver = self.find(name).and_then(|sharer| sharer.guest.resolver);
+            if let Some(pi) = self.find(pi) {
+                pi.guest.resolver = resolver;
+            }
         }
         if let Some(node) = self.find(name) {
             node.sysctls = sysctls::router(false);
@@ -254,6 +259,7 @@ impl Wiring {
                 uplink.addresses.push(AddressPlan {
                     net,
                     label: Some("eth0:1".to_owned()),
+                    leased: false,
                 });
             }
         }

@@ -6,6 +6,7 @@
 mod build;
 mod places;
 mod segments;
+mod services;
 mod show;
 mod sysctls;
 mod wiring;
@@ -20,6 +21,8 @@ use crate::nat::Promise;
 pub use crate::net::Net;
 pub use places::{Place, WallPlan};
 pub use segments::Segment;
+pub use services::{DhcpService, Guest, Service};
+pub use show::DOMAIN;
 
 /// A whole network, ready to be built.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -88,6 +91,10 @@ pub struct NodePlan {
     pub sysctls: Vec<(String, String)>,
     /// The ruleset its firewall starts with.
     pub ruleset: Option<Ruleset>,
+    /// What it serves to those who come in.
+    pub service: Option<Service>,
+    /// How it learns where it is.
+    pub guest: Guest,
 }
 
 /// One interface of a machine.
@@ -114,6 +121,8 @@ pub struct AddressPlan {
     pub net: Net,
     /// Label as of `eth0:1`, IPv4 only.
     pub label: Option<String>,
+    /// Whether it is given by the venue when the machine asks, and not by whoever sets the machine up.
+    pub leased: bool,
 }
 
 /// One route.
@@ -125,6 +134,8 @@ pub struct RoutePlan {
     pub via: Option<IpAddr>,
     /// Outgoing interface.
     pub interface: String,
+    /// Whether it comes with a leased address.
+    pub leased: bool,
 }
 
 /// A ruleset for `nft`.
@@ -211,6 +222,14 @@ impl Plan {
     #[must_use]
     pub fn link(&self, name: &str) -> Option<&LinkPlan> {
         self.links.iter().find(|link| link.name == name)
+    }
+}
+
+impl NodePlan {
+    /// Its interface of that name.
+    #[must_use]
+    pub fn interface(&self, name: &str) -> Option<&InterfacePlan> {
+        self.interfaces.iter().find(|found| found.name == name)
     }
 }
 

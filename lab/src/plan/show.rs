@@ -6,6 +6,9 @@ use std::net::IpAddr;
 use super::{InterfacePlan, NodePlan, Passage, Plan, Role};
 use crate::model::SHARED_SPACE;
 
+/// The domain of every machine's full name; nobody has it (RFC 2606).
+pub const DOMAIN: &str = "example";
+
 impl Plan {
     /// A small picture of the network, one machine a line, indented by its distance from the internet's core.
     #[must_use]
@@ -86,18 +89,25 @@ impl Plan {
         parts.join("; ")
     }
 
+    /// The addresses of a machine that mean the same everywhere.
+    #[must_use]
+    pub fn public_addresses(&self, name: &str) -> Vec<IpAddr> {
+        let interfaces = self
+            .node(name)
+            .into_iter()
+            .flat_map(|node| &node.interfaces);
+        let addresses = interfaces.flat_map(|interface| &interface.addresses);
+        let all = addresses.map(|address| address.net.addr);
+        all.filter(|addr| everywhere(*addr)).collect()
+    }
+
     /// Lines for `/etc/hosts`: every machine under its name, by the addresses that mean the same everywhere.
     #[must_use]
     pub fn hosts(&self) -> String {
         let mut text = String::new();
         for node in &self.nodes {
-            let on_links = node
-                .interfaces
-                .iter()
-                .flat_map(|interface| &interface.addresses)
-                .map(|address| address.net.addr);
-            for addr in on_links.filter(|addr| everywhere(*addr)) {
-                text.push_str(&format!("{addr}\t{}\n", node.name));
+            for addr in self.public_addresses(&node.name) {
+                text.push_str(&format!("{addr}\t{0}.{DOMAIN} {0}\n", node.name));
             }
         }
         text
@@ -170,6 +180,12 @@ impl fmt::Display for NodePlan {
         if let Some(ruleset) = &self.ruleset {
             writeln!(f, "  nft ruleset {}", ruleset.kind)?;
         }
+        if let Some(service) = &self.service {
+            write!(f, "{service}")?;
+        }
+        if let Some(resolver) = self.guest.resolver {
+            writeln!(f, "  resolver {resolver}")?;
+        }
         writeln!(f)
     }
 }
@@ -191,6 +207,9 @@ impl fmt::Display for InterfacePlan {
             write!(f, " {}", address.net)?;
             if let Some(label) = &address.label {
                 write!(f, " ({label})")?;
+            }
+            if address.leased {
+                write!(f, " (by DHCP)")?;
             }
         }
         Ok(())

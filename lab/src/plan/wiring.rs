@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{AddressPlan, End, InterfacePlan, LinkPlan, Net, NodePlan, Role, RoutePlan};
+use super::{AddressPlan, End, Guest, InterfacePlan, LinkPlan, Net, NodePlan, Role, RoutePlan};
 use crate::conditioner::Line;
 use crate::model::Link;
 
@@ -25,6 +25,8 @@ impl Wiring {
             routes: Vec::new(),
             sysctls,
             ruleset: None,
+            service: None,
+            guest: Guest::default(),
         });
     }
 
@@ -131,9 +133,11 @@ impl Wiring {
     ) {
         if let Some(net) = net {
             let label = label.map(str::to_owned);
-            self.interface(node, interface)
-                .addresses
-                .push(AddressPlan { net, label });
+            self.interface(node, interface).addresses.push(AddressPlan {
+                net,
+                label,
+                leased: false,
+            });
         }
     }
 
@@ -143,6 +147,7 @@ impl Wiring {
             to,
             via,
             interface: interface.to_owned(),
+            leased: false,
         };
         if let Some(node) = self.find(node)
             && !node.routes.contains(&route)

@@ -1,9 +1,10 @@
 //! The network a scenario plays in, and tinc's configuration on its machines.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use cucumber::given;
+use cucumber::{given, when};
 use futures::future::{try_join, try_join_all};
 
 use super::{Outcome, World, fail};
@@ -97,6 +98,40 @@ async fn is_found_at(world: &mut World, name: String, port: u16) -> Outcome {
         }
     }
     Ok(())
+}
+
+#[given(expr = "{word} knows {word} as {word}")]
+async fn by_name(world: &mut World, node: String, server: String, name: String) -> Outcome {
+    let number = format!("Address = {}\n", public_v4(world, &server)?);
+    let named = format!("Address = {name}\n");
+    let host = format!("hosts/{server}");
+    rewrite(world.node(&node)?, &host, |text| {
+        text.replace(&number, &named)
+    })
+    .await
+}
+
+/// The number comes after the name, as whoever adds it would write it.
+#[when(expr = "{word} knows {word} as {word} or by its number")]
+async fn by_name_or_number(
+    world: &mut World,
+    node: String,
+    server: String,
+    name: String,
+) -> Outcome {
+    let named = format!("Address = {name}\n");
+    let both = format!("{named}Address = {}\n", public_v4(world, &server)?);
+    let host = format!("hosts/{server}");
+    rewrite(world.node(&node)?, &host, |text| {
+        text.replace(&named, &both)
+    })
+    .await
+}
+
+fn public_v4(world: &World, name: &str) -> anyhow::Result<IpAddr> {
+    let addresses = world.plan()?.public_addresses(name);
+    let found = addresses.into_iter().find(IpAddr::is_ipv4);
+    found.with_context(|| format!("{name} has no public IPv4 address"))
 }
 
 async fn keys(world: &World) -> anyhow::Result<Vec<(String, KeyPair)>> {

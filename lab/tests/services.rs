@@ -1,0 +1,139 @@
+//! What venues serve, as their guests see it: addresses and names.
+
+#[allow(dead_code, reason = "each test program takes what it needs")]
+mod support;
+
+use std::time::Duration;
+
+use v6lab::fabric::{Lab, Node};
+use v6lab::model::Scenario;
+use v6lab::plan::Plan;
+
+fn main() {
+    support::run(tests![
+        a_guest_is_given_what_was_planned,
+        two_guests_and_a_shared_wlan_are_given_different_addresses,
+        a_resolver_answers_what_its_venue_says,
+        a_slow_resolver_is_slow_to_a_program,
+    ]);
+}
+
+/// A server with both families and one Pi in a venue of a kind.
+async fn guest_in(kind: &str) -> Lab {
+    let scenario = Scenario::builder(kind)
+        .server("v6router", ["198.51.100.10/24", "2001:db8:85a3:a1a1::1/64"])
+        .venue("cafe", kind, "203.0.113.50/24", "192.168.1.0/24")
+        .pi("node_one", "cafe")
+        .alias("node_one", "192.168.1.6");
+    Lab::up(&Plan::new(&scenario.build().unwrap()))
+        .await
+        .unwrap()
+}
+
+async fn words(node: &Node, argv: &[&str]) -> String {
+    let output = node.exec(argv).await.unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+async fn a_guest_is_given_what_was_planned() {
+    let lab = guest_in("cafe-dhcp").await;
+    let pi = lab.node("node_one").unwrap();
+    let addresses = words(pi, &["ip", "-4", "-o", "address", "show", "eth0"]).await;
+    assert!(addresses.contains("192.168.1.100/24"), "{addresses}");
+    // The alias stays, and an address that was leased says until when.
+    assert!(addresses.contains("192.168.1.6/24"), "{addresses}");
+    assert!(
+        addresses.contains("valid_lft 2") || addresses.contains("valid_lft 300sec"),
+        "{addresses}"
+    );
+    let routes = words(pi, &["ip", "-4", "route", "show", "default"]).await;
+    assert!(
+        routes.contains("via 192.168.1.1") && routes.contains("proto dhcp"),
+        "{routes}"
+    );
+    let resolver = words(pi, &["cat", "/etc/resolv.conf"]).await;
+    assert!(resolver.contains("nameserver 192.168.1.1"), "{resolver}");
+    let leases = lab
+        .node("cafe")
+        .unwrap()
+        .read_file("/run/dnsmasq.leases")
+        .await
+        .unwrap();
+    assert!(
+        String::from_utf8(leases)
+            .unwrap()
+            .contains("192.168.1.100 node_one")
+    );
+    lab.down().await.unwrap();
+}
+
+async fn two_guests_and_a_shared_wlan_are_given_different_addresses() {
+    let scenario = Scenario::builder("a full cafe")
+        .server("v6router", ["198.51.100.10/24"])
+        .venue("cafe", "cafe-dhcp", "203.0.113.50/24", "192.168.1.0/24")
+        .sharer("anna", "cafe", "10.42.0.0/24")
+        .pi("node_one", "cafe")
+        .pi("node_two", "cafe")
+        .pi("node_three", "anna");
+    let lab = Lab::up(&Plan::new(&scenario.build().unwrap()))
+        .await
+        .unwrap();
+    let mut given = Vec::new();
+    for (name, interface) in [
+        ("anna", "wlan0"),
+        ("node_one", "eth0"),
+        ("node_two", "eth0"),
+    ] {
+        let addresses = lab.node(name).unwrap().addresses(interface).await.unwrap();
+        given.extend(
+            addresses
+                .iter()
+                .filter(|net| net.is_ipv4())
+                .map(|net| net.addr.to_string()),
+        );
+    }
+    assert_eq!(given, ["192.168.1.100", "192.168.1.101", "192.168.1.102"]);
+    // Whoever is cabled to a guest asks the venue's resolver through it.
+    let shared = lab.node("node_three").unwrap();
+    let named = words(shared, &["getent", "ahostsv4", "v6router.example"]).await;
+    assert!(named.starts_with("198.51.100.10"), "{named}");
+    lab.down().await.unwrap();
+}
+
+async fn a_resolver_answers_what_its_venue_says() {
+    for (kind, v4, v6) in [
+        ("cafe-dhcp", "198.51.100.10", "2001:db8:85a3:a1a1::1"),
+        ("dns-no-aaaa", "198.51.100.10", ""),
+        ("dns-hijacked", "192.168.1.1", ""),
+        ("dns-nxdomain", "", ""),
+    ] {
+        let lab = guest_in(kind).await;
+        let pi = lab.node("node_one").unwrap();
+        for (database, wanted) in [("ahostsv4", v4), ("ahostsv6", v6)] {
+            let found = words(pi, &["getent", database, "v6router.example"]).await;
+            let found = found.split_whitespace().next().unwrap_or_default();
+            // The C library puts IPv4 addresses into IPv6 ones where it finds no others.
+            let found = if found.starts_with("::ffff:") {
+                ""
+            } else {
+                found
+            };
+            assert_eq!(found, wanted, "{kind}, {database}");
+        }
+        lab.down().await.unwrap();
+    }
+}
+
+async fn a_slow_resolver_is_slow_to_a_program() {
+    let lab = guest_in("dns-slow").await;
+    let pi = lab.node("node_one").unwrap();
+    let begun = std::time::Instant::now();
+    let found = words(pi, &["getent", "ahostsv4", "v6router.example"]).await;
+    assert!(found.starts_with("198.51.100.10"), "{found}");
+    assert!(
+        begun.elapsed() >= Duration::from_secs(3),
+        "{:?}",
+        begun.elapsed()
+    );
+    lab.down().await.unwrap();
+}
