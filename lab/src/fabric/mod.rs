@@ -8,6 +8,7 @@ mod check;
 mod files;
 mod leaks;
 mod lines;
+mod moving;
 mod netlink;
 mod node;
 mod process;

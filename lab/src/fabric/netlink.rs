@@ -27,7 +27,7 @@ use crate::plan::{AddressPlan, InterfacePlan, LinkPlan, Net, NodePlan, Plan, Rou
 const FIRST_INDEX: u32 = 1;
 
 /// How long the other ends of a machine's links may take to be configured.
-const CARRIER_LIMIT: Duration = Duration::from_secs(5);
+const CARRIER_LIMIT: Duration = Duration::from_secs(20);
 
 /// A connection to the kernel in the network namespace of the calling thread, served until the handle is dropped.
 fn connect() -> Result<Handle, Failure> {

@@ -4,6 +4,7 @@
 mod bundle;
 mod commands;
 mod daemons;
+mod events;
 mod flood;
 mod forger;
 mod kernel;
