@@ -225,6 +225,27 @@ fn the_doctor_speaks_json_and_finds_this_machine_able() {
 }
 
 #[test]
+fn a_venue_can_be_exchanged_at_the_command_line() {
+    let how_to = scenario("how-to");
+    let explain = |like: &str| told(&["explain", &how_to, "--like", like]);
+    let (code, text, error) = explain("cafe=hotel-udp-blocked");
+    assert_eq!((code, error.as_str()), (0, ""));
+    assert!(
+        text.contains("rules at cafe\n  wall udp-blocked: "),
+        "{text}"
+    );
+    let (code, _, error) = explain("cafe=hotel-udp-bloked");
+    assert_eq!(code, 1);
+    assert!(
+        error.contains("did you mean `hotel-udp-blocked`?"),
+        "{error}"
+    );
+    let (code, _, error) = explain("hotel-portal");
+    assert_eq!(code, 64, "{error}");
+    assert!(error.contains("e.g. cafe=hotel-portal"), "{error}");
+}
+
+#[test]
 fn explain_prints_the_plan_for_people_and_for_programs() {
     let (code, text, _) = told(&["explain", &scenario("how-to")]);
     assert_eq!(code, 0);

@@ -30,5 +30,9 @@ impl Explain {
 /// The plan of the scenario named on the command line.
 pub(super) fn plan(named: &ScenarioArg) -> Result<Plan> {
     let path = Scenario::find(&named.scenario)?;
-    Ok(Plan::new(&Scenario::load(&path)?))
+    let mut scenario = Scenario::load(&path)?;
+    for (venue, kind) in &named.like {
+        scenario = scenario.with_venue_like(venue, kind)?;
+    }
+    Ok(Plan::new(&scenario))
 }

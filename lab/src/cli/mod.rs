@@ -117,6 +117,17 @@ struct ScenarioArg {
     /// A file, or the name of one in `scenarios/`
     #[arg(value_name = "SCENARIO", value_hint = clap::ValueHint::FilePath)]
     scenario: PathBuf,
+    /// Exchange a venue of the scenario for one like another in `scenarios/venues/`, e.g. `cafe=hotel-portal`
+    #[arg(long, value_name = "VENUE=KIND", value_parser = likeness)]
+    like: Vec<(String, String)>,
+}
+
+/// A venue's name and the kind it is to be.
+fn likeness(word: &str) -> Result<(String, String), String> {
+    let (venue, kind) = word
+        .split_once('=')
+        .ok_or("a venue's name and a kind are wanted, e.g. cafe=hotel-portal")?;
+    Ok((venue.to_owned(), kind.to_owned()))
 }
 
 /// Understands the command line and does what it says. No thread is started before this decides to.
