@@ -13,8 +13,8 @@ use crate::actors::{Daemon, Product};
 /// How long an orderly end may take, scripts included.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
 
-/// How long a daemon may take until it says that it is ready: the time of a few scripts.
-const READY_LIMIT: Duration = Duration::from_secs(5);
+/// How long a daemon may take until it says that it is ready: the time of a few scripts, on a busy machine.
+const READY_LIMIT: Duration = Duration::from_secs(15);
 
 /// Only a run with both daemons has both programs, so such scenarios are tagged `@mixed`.
 #[given(expr = "the daemon on {word} is to be {word}")]
