@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use v6lab::actors::Daemons;
+use v6lab::conditioner::any_seed;
 use v6lab::run::{self, Options, Select, Suite};
 use v6tests::libtest::{Asked, Choice};
 
@@ -51,6 +52,7 @@ fn play(choice: &Choice) -> anyhow::Result<i32> {
                 daemons,
                 select,
                 fail_fast: false,
+                seed: any_seed(),
                 jobs: choice.jobs.unwrap_or_else(run::default_jobs),
                 junit: None,
                 json: None,

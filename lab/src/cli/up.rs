@@ -19,6 +19,7 @@ use nix::unistd::{ForkResult, dup2_stderr, dup2_stdin, dup2_stdout, pipe2, setsi
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 use v6lab::actors::Daemons;
+use v6lab::conditioner::any_seed;
 use v6lab::fabric::Lab;
 use v6lab::plan::Plan;
 use v6lab::session::{self, CANNOT_RUN, Session, Side};
@@ -37,6 +38,9 @@ pub(super) struct Up {
     /// Start daemons as well, set up as the how-to has it
     #[arg(long, value_enum, value_name = "DAEMON")]
     daemon: Option<Daemons>,
+    /// Decides what lines lose and the like; the same seed again, the same losses [default: another each time]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
 }
 
 /// What keeper and lab say to the process that waits for them, one line each.
@@ -52,7 +56,8 @@ enum Word {
 
 impl Up {
     pub(super) fn main(self) -> Result<i32> {
-        let plan = explain::plan(&self.scenario)?;
+        let seed = self.seed.unwrap_or_else(any_seed);
+        let plan = explain::plan(&self.scenario)?.seeded(seed);
         let name = self.name.unwrap_or_else(|| plan.title.clone());
         if name.is_empty()
             || !name
@@ -82,7 +87,7 @@ impl Up {
         let elapsed = started.elapsed();
         println!("{}", plan.drawing());
         println!(
-            "{name} is up after {} ms. Look around with",
+            "{name} is up after {} ms, with seed {seed}. Look around with",
             elapsed.as_millis()
         );
         let node = plan

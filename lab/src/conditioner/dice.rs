@@ -1,6 +1,15 @@
 //! Chance that can be had again: SplitMix64 (Steele, Lea and Flood, OOPSLA 2014), which is the same on every machine and in every
 //! version of this program.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+/// A seed that nobody has chosen, short enough to be typed again.
+#[must_use]
+pub fn any_seed() -> u64 {
+    // Its keys are the standard library's only source of randomness.
+    RandomState::new().build_hasher().finish() >> 40
+}
+
 /// A stream of random numbers, decided by its seed.
 #[derive(Debug, Clone)]
 pub(super) struct Dice(u64);

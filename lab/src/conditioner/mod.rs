@@ -23,6 +23,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 pub use channel::{Channel, Fate};
+pub use dice::any_seed;
 pub(crate) use measure::{Prober, measure};
 pub(crate) use wire::{MARK, Port, Wire, link_address};
 

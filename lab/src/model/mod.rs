@@ -12,7 +12,7 @@ mod kind;
 mod liken;
 mod link;
 mod overriding;
-pub(crate) mod quantity;
+mod quantity;
 mod router;
 mod services;
 
@@ -31,6 +31,7 @@ use error::Source;
 pub use house::{Fate, House, Portal, Protocol, Remembers, Wall, Way, WebProxy};
 use kind::VenueFile;
 pub use link::Link;
+pub(crate) use quantity::rate;
 pub use router::{Behind, SHARED_SPACE};
 pub use services::{Answers, Dhcp, Dns};
 

@@ -34,7 +34,7 @@ pub(crate) fn rate(text: &str) -> Result<u64, String> {
 }
 
 /// A time.
-pub(crate) fn time(text: &str) -> Result<Duration, String> {
+pub(super) fn time(text: &str) -> Result<Duration, String> {
     let seconds = number(text, "time", &TIMES)?;
     if (0.0..=LONGEST).contains(&seconds) {
         return Ok(Duration::from_secs_f64(seconds));
@@ -46,7 +46,7 @@ pub(crate) fn time(text: &str) -> Result<Duration, String> {
 }
 
 /// A share of all packets.
-pub(crate) fn share(text: &str) -> Result<Share, String> {
+pub(super) fn share(text: &str) -> Result<Share, String> {
     let percent = number(text, "share", &[("%", 1.0)])?;
     Share::percent(percent).ok_or_else(|| {
         let nearest = if percent < 0.0 { 0 } else { 100 };
@@ -55,7 +55,7 @@ pub(crate) fn share(text: &str) -> Result<Share, String> {
 }
 
 /// How many packets.
-pub(crate) fn packets(text: &str) -> Result<u32, String> {
+pub(super) fn packets(text: &str) -> Result<u32, String> {
     let count = number(text, "number of packets", &[("packets", 1.0)])?;
     if count.fract() == 0.0 && (1.0..=1000.0).contains(&count) {
         return Ok(count as u32);

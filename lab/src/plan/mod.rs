@@ -206,6 +206,12 @@ impl Plan {
         build::build(scenario)
     }
 
+    /// The same with other luck.
+    #[must_use]
+    pub fn seeded(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
+
     /// Machines on Ethernets of their own, without an overlay.
     #[must_use]
     pub fn segments(title: &str, segments: &[Segment<'_>]) -> Self {

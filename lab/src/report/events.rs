@@ -38,6 +38,8 @@ pub enum Event {
         daemons: String,
         /// How many scenarios are played at a time.
         jobs: usize,
+        /// What decided whatever is left to chance.
+        seed: u64,
         /// The command line.
         argv: Vec<String>,
     },

@@ -16,6 +16,7 @@ use crate::steps::Captures;
 
 /// What a session has of its own, so that nothing there is seen outside.
 const OWN: &str = "/run";
+use crate::conditioner::any_seed;
 
 /// What `v6lab run` takes.
 #[derive(Debug, Clone, clap::Args)]
@@ -38,6 +39,9 @@ pub struct RunArgs {
     /// End with the first scenario that fails
     #[arg(long)]
     pub fail_fast: bool,
+    /// Decides what lines lose and the like; the same seed again, the same losses [default: another each time]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
     /// How many scenarios to play at a time [default: two for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub jobs: Option<u16>,
@@ -71,6 +75,7 @@ impl RunArgs {
                 shard: self.shard,
             },
             fail_fast: self.fail_fast,
+            seed: self.seed.unwrap_or_else(any_seed),
             jobs: self.jobs.map_or_else(default_jobs, usize::from),
             junit: absolute(&self.junit)?,
             json: absolute(&self.json)?,

@@ -30,6 +30,8 @@ pub struct Options {
     pub select: Select,
     /// Whether to end with the first that fails.
     pub fail_fast: bool,
+    /// Decides whatever is left to chance, so that a run can be had again.
+    pub seed: u64,
     /// How many at a time; those tagged `@serial` have the machine to themselves.
     pub jobs: usize,
     /// Where to write a JUnit report.
@@ -71,6 +73,7 @@ pub async fn play(suite: &Suite, options: &Options, logs: &Path) -> anyhow::Resu
         keys: KeyRing::new(programs.clone(), session::dir().unwrap_or(logs)),
         programs,
         proofs: Proofs::default(),
+        seed: options.seed,
         notes: Arc::clone(&notes),
     });
     let keep = options.keep.as_ref();
@@ -81,8 +84,8 @@ pub async fn play(suite: &Suite, options: &Options, logs: &Path) -> anyhow::Resu
         None => logs.join(options.daemons.to_string()),
     };
     println!(
-        "Daemons: {}; {} scenarios at a time",
-        options.daemons, options.jobs
+        "Daemons: {}; {} scenarios at a time; seed {}",
+        options.daemons, options.jobs, options.seed
     );
     let writer = Terminal::stdout(Arc::clone(&notes))
         .tee::<World, _>(JUnit::for_tee(report(options.junit.as_deref())?, 0))
@@ -136,6 +139,9 @@ pub async fn play(suite: &Suite, options: &Options, logs: &Path) -> anyhow::Resu
         let cannot = || format!("cannot write to {}", journal.dir().display());
         journal.end().with_context(cannot)?;
     }
+    if failed > 0 {
+        println!("\nOnce more with the same luck: --seed {}", options.seed);
+    }
     println!("\n{passed} passed, {failed} failed");
     Ok(Summary { passed, failed })
 }
@@ -152,6 +158,7 @@ fn journal(keep: &Keep, options: &Options) -> anyhow::Result<Arc<Journal>> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         daemons: options.daemons.to_string(),
         jobs: options.jobs,
+        seed: options.seed,
         argv: std::env::args().collect(),
     };
     journal.write(None, event);
@@ -173,7 +180,7 @@ fn stage(
         id: id(&stem, scenario),
         name: scenario.name.clone(),
         captures: *captures,
-        replay: replay(&path, &scenario.name, setting.daemons),
+        replay: replay(&path, &scenario.name, setting),
     });
     Stage {
         setting: Arc::clone(setting),
@@ -183,12 +190,14 @@ fn stage(
     }
 }
 
-/// The command line, for a shell, that plays one scenario.
-fn replay(feature: &Path, name: &str, daemons: Daemons) -> String {
+/// The command line, for a shell, that plays one scenario with the same luck.
+fn replay(feature: &Path, name: &str, setting: &Setting) -> String {
     let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
     format!(
-        "v6lab run {} --daemon {daemons} --name {}",
+        "v6lab run {} --daemon {} --seed {} --name {}",
         quoted(&feature.to_string_lossy()),
+        setting.daemons,
+        setting.seed,
         quoted(&format!("^{}$", regex::escape(name))),
     )
 }

@@ -8,6 +8,7 @@ mod events;
 mod flood;
 mod forger;
 mod kernel;
+mod line;
 mod mistakes;
 mod network;
 mod packets;
@@ -53,6 +54,8 @@ pub struct Setting {
     pub keys: KeyRing,
     /// NAT kinds that were found to be what their files say.
     pub proofs: Proofs,
+    /// Decides whatever is left to chance in their networks.
+    pub seed: u64,
     /// What is to be told beside the steps' outcomes.
     pub notes: Arc<Notes>,
 }

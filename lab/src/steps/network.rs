@@ -34,7 +34,7 @@ async fn build(
 ) -> Outcome {
     let stage = world.stage()?;
     let scenario = change(Scenario::load(&scenario(&stage.feature, name)?)?)?;
-    let plan = Plan::new(&scenario);
+    let plan = Plan::new(&scenario).seeded(stage.setting.seed);
     stage.setting.notes.network(&plan.title, plan.drawing());
     // Believed only once it was seen, and seen once in a run.
     let proofs = async { anyhow::Ok(stage.setting.proofs.hold(&scenario).await?) };

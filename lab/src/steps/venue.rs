@@ -7,6 +7,7 @@ use anyhow::Context;
 use cucumber::{then, when};
 use tokio::time::Instant;
 
+use super::line::line_of;
 use super::{Outcome, World, fail, seconds};
 use crate::observe::{self, Capture, Ping};
 use crate::plan::End;
@@ -112,9 +113,9 @@ async fn pass_udp(world: &mut World, venue: String) -> Outcome {
 /// Packets that are longer are answered with an ICMP error.
 #[when(expr = "the uplink of {word} carries {int} bytes")]
 async fn uplink(world: &mut World, venue: String, mtu: u32) -> Outcome {
-    for (node, interface) in ends_of_uplink(world, &venue)? {
-        let set = ["ip", "link", "set", &interface, "mtu", &mtu.to_string()];
-        command(world, &node, &set).await?;
+    for End { node, interface } in &line_of(world, &venue)?.ends {
+        let set = ["ip", "link", "set", interface, "mtu", &mtu.to_string()];
+        command(world, node, &set).await?;
     }
     Ok(())
 }
@@ -122,14 +123,7 @@ async fn uplink(world: &mut World, venue: String, mtu: u32) -> Outcome {
 /// A black hole for whoever relies on errors (RFC 2923).
 #[when(expr = "the uplink of {word} carries {int} bytes, and nobody is told")]
 async fn uplink_in_silence(world: &mut World, venue: String, mtu: u32) -> Outcome {
-    let rules = "add table inet silence; \
-                 add chain inet silence way { type filter hook forward priority -5; }; \
-                 add chain inet silence own { type filter hook output priority -5; }; \
-                 add rule inet silence way icmp code frag-needed drop; \
-                 add rule inet silence own icmp code frag-needed drop";
-    for (node, _) in ends_of_uplink(world, &venue)? {
-        command(world, &node, &["nft", rules]).await?;
-    }
+    world.lab()?.silence(&line_of(world, &venue)?.name).await?;
     uplink(world, venue, mtu).await
 }
 
@@ -172,15 +166,6 @@ async fn command(world: &World, node: &str, command: &[&str]) -> Outcome {
     Ok(())
 }
 
-/// Both ends of the cable between a venue and the internet: machine and interface.
-fn ends_of_uplink(world: &World, venue: &str) -> anyhow::Result<[(String, String); 2]> {
-    let links = &world.plan()?.links;
-    let is_uplink = |end: &End| end.node == venue && end.interface == WAN;
-    let link = links.iter().find(|link| link.ends.iter().any(is_uplink));
-    let link = link.with_context(|| format!("{venue} is no venue"))?;
-    Ok([&link.ends[0], &link.ends[1]].map(|end| (end.node.clone(), end.interface.clone())))
-}
-
 /// Listens where the venue of a machine, or the carrier that it is behind, meets the internet.
 async fn at_the_edge(world: &World, machine: &str) -> anyhow::Result<Capture> {
     let router = edge(world, machine)?;
@@ -209,11 +194,11 @@ fn venue(world: &World, machine: &str) -> anyhow::Result<String> {
 fn edge(world: &World, machine: &str) -> anyhow::Result<String> {
     let mut router = venue(world, machine)?;
     loop {
-        let [near, _] = ends_of_uplink(world, &router)?;
-        if !has_wan(world, &near.0) {
+        let [near, _] = &line_of(world, &router)?.ends;
+        if !has_wan(world, &near.node) {
             return Ok(router);
         }
-        router = near.0;
+        router = near.node.clone();
     }
 }
 
