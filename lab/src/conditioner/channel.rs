@@ -97,10 +97,10 @@ impl Channel {
         let jitter = self.conditions.jitter.mul_f64(2.0 * shift);
         let mut due =
             sent + (self.conditions.delay + jitter).saturating_sub(self.conditions.jitter);
+        due = self.last.map_or(due, |last| due.max(last));
         if late {
             due += LAG;
         } else {
-            due = self.last.map_or(due, |last| due.max(last));
             self.last = Some(due);
         }
         self.send_off(due, frame);
@@ -286,6 +286,18 @@ mod tests {
         assert!((lost - 0.05).abs() < 0.005, "{lost}");
         assert!((late - 0.019).abs() < 0.004, "{late}");
         assert!((doubled - 0.00475).abs() < 0.002, "{doubled}");
+    }
+
+    #[test]
+    fn what_is_reordered_comes_later_and_never_earlier_whatever_the_jitter() {
+        let conditions = Conditions {
+            delay: MS * 25,
+            jitter: MS * 15,
+            reorder: Share(10_000),
+            ..Conditions::default()
+        };
+        let [_, late, _] = shares(conditions);
+        assert!((late - 0.01).abs() < 0.004, "{late}");
     }
 
     #[test]

@@ -154,6 +154,29 @@ async fn long_pings(
     }
 }
 
+#[then(expr = "pings of {int} bytes from {word} to {word} get no answer in {float} s")]
+async fn no_long_pings(
+    world: &mut World,
+    len: usize,
+    from: String,
+    to: String,
+    limit: f64,
+) -> Outcome {
+    let interval = Duration::from_millis(100);
+    let count = seconds(limit)?.as_millis() / interval.as_millis();
+    let how = Ping {
+        count: count.try_into().context("that is too long")?,
+        interval,
+        payload: vec![b'v'; len.checked_sub(HEADERS).context("that is too short")?],
+        ..Ping::default()
+    };
+    let report = observe::ping(world.node(&from)?, world.address(&to)?, &how).await?;
+    match report.round_trips.len() {
+        0 => Ok(()),
+        answered => fail!("{answered} of {} were answered", report.sent),
+    }
+}
+
 async fn command(world: &World, node: &str, command: &[&str]) -> Outcome {
     let output = world.node(node)?.exec(command).await?;
     if !output.status.success() {
