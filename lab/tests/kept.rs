@@ -6,6 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use v6lab::report::LARGEST;
 use v6lab::report::events::{self, DaemonState, Event};
 
 const FEATURE: &str = "Feature: Two ends
@@ -180,4 +181,40 @@ fn a_directory_that_has_a_run_is_not_written_over() {
     assert_eq!(again.status.code(), Some(1), "{error}");
     assert!(error.contains("a directory without one"), "{error}");
     assert_eq!(fs::read(home.0.join("run/events.jsonl")).unwrap(), before);
+}
+
+#[test]
+fn a_page_is_one_file_that_needs_nothing_else() {
+    let home = Home::new("page");
+    home.run(&["--output", "ours", "--capture"]);
+    home.run(&["--output", "theirs", "--name", "It holds"]);
+    let output = Command::new(env!("CARGO_BIN_EXE_v6lab"))
+        .args(["report", "ours", "theirs", "-o", "page.html"])
+        .current_dir(&home.0)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let page = fs::read_to_string(home.0.join("page.html")).unwrap();
+    assert!(page.len() < LARGEST, "{} bytes", page.len());
+    for outside in [
+        "src=", "<link", "<script", "@import", "url(", "http:", "https:",
+    ] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+    // What is referred to is on the page, or beside it.
+    let targets: Vec<&str> = page
+        .split("href=\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    for target in &targets {
+        let there = match target.strip_prefix('#') {
+            Some(id) => page.contains(&format!("id=\"{id}\"")),
+            None => home.0.join(target).is_file(),
+        };
+        assert!(there, "{target}");
+    }
+    assert!(targets.contains(&"ours/ends-7/links.pcapng"), "{targets:?}");
+    assert!(page.contains("did not answer laptop within 0.5 s"));
+    assert!(page.contains("not played"), "theirs is half of ours");
 }

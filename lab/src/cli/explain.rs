@@ -1,4 +1,4 @@
-//! `v6lab explain`: a scenario's plan, in words or as JSON.
+//! `v6lab explain`: a scenario's plan, in words, as JSON, or to be drawn.
 
 use anyhow::Result;
 use clap::Args;
@@ -13,6 +13,12 @@ pub(super) struct Explain {
     scenario: ScenarioArg,
     #[command(flatten)]
     output: Json,
+    /// Print a flowchart for Mermaid
+    #[arg(long, conflicts_with = "json")]
+    mermaid: bool,
+    /// Print a graph for Graphviz, as in: v6lab explain how-to --graphviz | dot -Tsvg
+    #[arg(long, conflicts_with_all = ["json", "mermaid"])]
+    graphviz: bool,
 }
 
 impl Explain {
@@ -20,6 +26,10 @@ impl Explain {
         let plan = plan(&self.scenario)?;
         if self.output.json {
             println!("{}", serde_json::to_string_pretty(&plan)?);
+        } else if self.mermaid {
+            print!("{}", plan.mermaid());
+        } else if self.graphviz {
+            print!("{}", plan.graphviz());
         } else {
             print!("{plan}");
         }

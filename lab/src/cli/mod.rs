@@ -9,6 +9,7 @@ mod keeper;
 mod labs;
 mod matrix;
 mod probe;
+mod report;
 mod steps;
 mod up;
 
@@ -75,6 +76,12 @@ enum Command {
     Matrix(Json),
     /// Measure how long labs take to come, to be pinged and to go, and their memory
     Bench(bench::Bench),
+    /// Make a page of what runs have left, to be read in a browser
+    ///
+    /// One file that needs nothing else: what failed and why, each scenario with each cast of daemons and in each sort of
+    /// place, and of every one its network, its steps and what passed on its links. Several runs stand side by side:
+    /// v6lab run features --output ours && v6lab run features --daemon tincd --output theirs && v6lab report ours theirs
+    Report(report::Report),
     /// Say whether this machine can run a lab, and what to do if not
     Doctor(Json),
     /// Remove what killed labs and runs left
@@ -154,6 +161,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Probe(probe) => probe.main(),
         Command::Matrix(Json { json }) => matrix::main(json),
         Command::Bench(bench) => bench.main(),
+        Command::Report(report) => report.main(),
         Command::Doctor(Json { json }) => doctor::main(json),
         Command::Gc => labs::gc(),
         Command::Completions { shell } => {

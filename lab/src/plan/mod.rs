@@ -4,6 +4,7 @@
 //! addresses. It knows nothing of netlink: [`crate::fabric`] makes it real.
 
 mod build;
+mod export;
 mod places;
 mod segments;
 mod services;

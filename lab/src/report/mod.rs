@@ -5,11 +5,14 @@ pub mod events;
 mod journal;
 mod names;
 mod notes;
+mod page;
+mod story;
 mod stream;
 mod terminal;
 
 pub use journal::Journal;
 pub(crate) use names::{folder, id, stem};
 pub use notes::Notes;
+pub use page::{LARGEST, amount, page};
 pub(crate) use stream::Stream;
 pub(crate) use terminal::Terminal;
