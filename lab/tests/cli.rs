@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -281,4 +282,37 @@ fn daemons_may_come_with_the_lab() {
         )
         .1;
     assert!(overlay.contains("2001:db8:85a3:ef00::11/64"), "{overlay}");
+}
+
+#[test]
+fn who_watches_a_lab_sees_its_processes_and_counters_until_it_ends() {
+    let _alone = alone();
+    let lab = Lab::up("watched");
+    let sleeper = ["sh", "-c", "setsid sleep 1000 > /dev/null 2>&1 &"];
+    assert_eq!(lab.exec("cafe", &sleeper).0, 0);
+    let (code, json, error) = told(&["watch", &lab.0, "--json", "--every", "0.1", "--looks", "2"]);
+    assert_eq!(code, 0, "{error}");
+    let looks: Vec<Value> = json
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(looks.len(), 2, "{json}");
+    let cafe = &looks[1]["nodes"]["cafe"];
+    assert_eq!(cafe["processes"][0]["command"], "sleep 1000", "{json}");
+    assert!(
+        cafe["interfaces"]["wan0"]["received"].as_u64() > Some(0),
+        "{json}"
+    );
+    let mut watch = Command::new(env!("CARGO_BIN_EXE_v6lab"))
+        .args(["watch", &lab.0, "--every", "0.1"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(watch.stdout.take().unwrap()).lines();
+    // It has joined the lab when it has said something.
+    assert!(said.next().unwrap().unwrap().starts_with(&lab.0));
+    assert_eq!(told(&["down", &lab.0]).0, 0);
+    let last = said.last().unwrap().unwrap();
+    assert_eq!(last, format!("{} is down", lab.0));
+    assert!(watch.wait().unwrap().success());
 }

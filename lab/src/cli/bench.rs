@@ -269,7 +269,7 @@ fn available() -> Result<u64> {
 }
 
 /// The value of a line like `VmRSS:   1234 kB`, in bytes.
-fn kilobytes(file: &std::path::Path, key: &str) -> Option<u64> {
+pub(super) fn kilobytes(file: &std::path::Path, key: &str) -> Option<u64> {
     let text = fs::read_to_string(file).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix(key))?;
     let number: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;

@@ -10,8 +10,10 @@ mod labs;
 mod matrix;
 mod probe;
 mod report;
+mod schema;
 mod steps;
 mod up;
+mod watch;
 
 use std::io;
 use std::path::PathBuf;
@@ -56,6 +58,8 @@ enum Command {
     Shell(exec::Shell),
     /// List the labs that are up
     Ps(Json),
+    /// Show what a lab is doing, again and again until it ends
+    Watch(watch::Watch),
     /// End a lab
     Down(labs::Down),
     /// List the sentences that features are made of
@@ -88,6 +92,11 @@ enum Command {
     ///
     /// Of a lab itself nothing can be left; this removes the note that it was there, and the logs of runs that have ended.
     Gc,
+    /// Print the JSON Schema of scenarios or venues, for editors
+    ///
+    /// Tombi and Even Better TOML, among others, complete and check by it: a first line `#:schema scenario.json` in the file
+    /// names what this has printed.
+    Schema(schema::Schema),
     /// Print a completion script for a shell
     Completions {
         /// The shell to complete for
@@ -155,6 +164,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Exec(exec) => exec.main(),
         Command::Shell(shell) => shell.main(),
         Command::Ps(Json { json }) => labs::ps(json),
+        Command::Watch(watch) => watch.main(),
         Command::Down(down) => down.main(),
         Command::Steps(Json { json }) => steps::main(json),
         Command::Explain(explain) => explain.main(),
@@ -163,6 +173,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Bench(bench) => bench.main(),
         Command::Report(report) => report.main(),
         Command::Doctor(Json { json }) => doctor::main(json),
+        Command::Schema(schema) => schema.main(),
         Command::Gc => labs::gc(),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "v6lab", &mut io::stdout());

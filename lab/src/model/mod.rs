@@ -14,7 +14,9 @@ mod link;
 mod overriding;
 mod quantity;
 mod router;
+mod schema;
 mod services;
+mod shape;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -33,6 +35,7 @@ use kind::VenueFile;
 pub use link::Link;
 pub(crate) use quantity::rate;
 pub use router::{Behind, SHARED_SPACE};
+pub use schema::{scenario_schema, venue_schema};
 pub use services::{Answers, Dhcp, Dns};
 
 /// Name of the core router, which every scenario has without naming it.

@@ -20,7 +20,7 @@ use super::story::{Run, Scenario, Step};
 pub const LARGEST: usize = 3_000_000;
 
 /// In how many parts the time of a scenario is shown: the first with which the page is not too large.
-const PARTS: [usize; 3] = [60, 24, 0];
+const PARTS: [usize; 4] = [56, 28, 14, 0];
 
 const STYLE: &str = include_str!("page.css");
 

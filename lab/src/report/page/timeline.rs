@@ -4,7 +4,7 @@
 use maud::{Markup, html};
 
 use super::super::events::{DaemonState, Drawing};
-use super::super::story::Scenario;
+use super::super::story::{Scenario, Step};
 use super::topology::colour;
 use crate::plan::Role;
 
@@ -68,6 +68,9 @@ pub(super) fn draw(scenario: &Scenario, parts: usize) -> Markup {
         .map(|rate| rate.down.max(rate.up))
         .fold(0.0, f64::max);
     let (width, height) = (NAMES + AXIS + FIGURES, bottom + FOOT);
+    let grounds: String = (1..=lanes.len())
+        .map(|n| format!("M{NAMES} {}h{AXIS}", HEAD + LANE * n as f64))
+        .collect();
     html! {
         svg.time viewBox=(format!("0 0 {width} {height}")) role="img"
             aria-label=(format!("{} over {:.1} s", scenario.name, scale.took)) {
@@ -75,7 +78,6 @@ pub(super) fn draw(scenario: &Scenario, parts: usize) -> Markup {
             @for (n, (node, rates)) in lanes.iter().zip(&rates).enumerate() {
                 @let top = HEAD + LANE * n as f64;
                 text.lane x="0" y=(top + 17.0) { (node.name) }
-                line.ground x1=(NAMES) x2=(NAMES + AXIS) y1=(top + LANE) y2=(top + LANE) {}
                 @if let Some(path) = wave(rates, fastest, top + 1.0 + WAVE) {
                     path.wave d=(path) {}
                 }
@@ -87,6 +89,7 @@ pub(super) fn draw(scenario: &Scenario, parts: usize) -> Markup {
                     }
                 }
             }
+            path.ground d=(grounds) {}
             (axis(scale, bottom))
             @if fastest > 0.0 {
                 text.sum x=(NAMES + AXIS + 6.0) y=(bottom + 15.0) {
@@ -99,21 +102,29 @@ pub(super) fn draw(scenario: &Scenario, parts: usize) -> Markup {
 
 /// The steps as bands, numbered as in the list below.
 fn steps(scenario: &Scenario, scale: Scale, bottom: f64) -> Markup {
+    let extent = |step: &Step| {
+        let ended = step.ended.unwrap_or(scenario.ended);
+        (scale.x(step.began), scale.x(ended))
+    };
+    // All of one kind in one shape.
+    let band = |wanted: fn(usize, &Step) -> bool| {
+        let steps = scenario.steps.iter().enumerate();
+        let bands = steps.filter(|(n, step)| wanted(*n, step)).map(|(_, step)| {
+            let (from, to) = extent(step);
+            let wide = px((to - from).max(1.0));
+            format!("M{} {HEAD}h{wide}V{bottom}h-{wide}", px(from))
+        });
+        bands.collect::<String>()
+    };
     html! {
+        path.band d=(band(|n, step| n % 2 == 0 && step.failure.is_none())) {}
+        path.band.odd d=(band(|n, step| n % 2 == 1 && step.failure.is_none())) {}
+        path.band.bad d=(band(|_, step| step.failure.is_some())) {}
         @for (n, step) in scenario.steps.iter().enumerate() {
-            @let (from, to) = (scale.x(step.began), scale.x(step.ended.unwrap_or(scenario.ended)));
-            @let class = match (&step.failure, n % 2) {
-                (Some(_), _) => "band bad",
-                (None, 0) => "band",
-                (None, _) => "band odd",
-            };
-            rect class=(class) x=(px(from)) width=(px((to - from).max(1.0))) y=(HEAD)
-                height=(bottom - HEAD) {
-                title { (step.text) }
-            }
+            @let (from, to) = extent(step);
             // A number needs this much room.
             @if to - from > 9.0 || step.failure.is_some() {
-                text.number x=(px((from + to) / 2.0)) y="14" { (n + 1) }
+                text.number x=(((from + to) / 2.0).round()) y="14" { (n + 1) }
             }
         }
     }
@@ -148,12 +159,16 @@ fn life(scenario: &Scenario, node: &str, scale: Scale, y: f64) -> Markup {
 fn axis(scale: Scale, bottom: f64) -> Markup {
     let every = round_step(scale.took / MARKS);
     let marks = (0..=(scale.took / every) as usize).map(|n| n as f64 * every);
+    let marks: Vec<(f64, f64)> = marks
+        .map(|at| (at, scale.x(scale.began + at).round()))
+        .collect();
+    let ticks: String = marks
+        .iter()
+        .map(|(_, x)| format!("M{x} {bottom}v4"))
+        .collect();
     html! {
-        @for at in marks {
-            @let x = px(scale.x(scale.began + at));
-            line.tick x1=(x) x2=(x) y1=(bottom) y2=(bottom + 4.0) {}
-            text.mark x=(x) y=(bottom + 15.0) { (seconds(at)) }
-        }
+        path.ground d=(ticks) {}
+        @for (at, x) in marks { text.mark x=(x) y=(bottom + 15.0) { (short(at)) " s" } }
     }
 }
 
@@ -201,19 +216,43 @@ fn wave(rates: &[Rate], fastest: f64, middle: f64) -> Option<String> {
         return None;
     }
     let wide = AXIS / rates.len() as f64;
-    let high = |rate: f64| (rate.max(0.0) / fastest).sqrt() * WAVE;
-    let mut path = format!("M{NAMES} {middle}");
-    for (n, rate) in rates.iter().enumerate() {
-        let x = NAMES + (n as f64 + 0.5) * wide;
-        path.push_str(&format!("L{} {}", px(x), px(middle - high(rate.down))));
+    // To half a pixel.
+    let high = |rate: f64| ((rate.max(0.0) / fastest).sqrt() * WAVE * 2.0).round() / 2.0;
+    let x = |n: usize| (NAMES + (n as f64 + 0.5) * wide).round();
+    let there = rates.iter().enumerate();
+    let back = there.clone().rev();
+    let mut points = vec![(NAMES, middle)];
+    points.extend(there.map(|(n, rate)| (x(n), middle - high(rate.down))));
+    points.push((NAMES + AXIS, middle));
+    points.extend(back.map(|(n, rate)| (x(n), middle + high(rate.up))));
+    Some(outline(&points))
+}
+
+/// A closed shape, as short as it can be said: each corner by its distance from the one before, those left out that are in
+/// the middle of a level.
+fn outline(points: &[(f64, f64)]) -> String {
+    let mut corners = points.to_vec();
+    let mut n = 1;
+    while n + 1 < corners.len() {
+        if corners[n - 1].1 == corners[n].1 && corners[n].1 == corners[n + 1].1 {
+            corners.remove(n);
+        } else {
+            n += 1;
+        }
     }
-    path.push_str(&format!("L{} {middle}", NAMES + AXIS));
-    for (n, rate) in rates.iter().enumerate().rev() {
-        let x = NAMES + (n as f64 + 0.5) * wide;
-        path.push_str(&format!("L{} {}", px(x), px(middle + high(rate.up))));
+    let mut path = String::new();
+    for (n, corner) in corners.iter().enumerate() {
+        match n.checked_sub(1).map(|before| corners[before]) {
+            None => path.push_str(&format!("M{} {}", corner.0, corner.1)),
+            Some(before) => {
+                let (right, down) = (corner.0 - before.0, corner.1 - before.1);
+                let space = if down < 0.0 { "" } else { " " };
+                path.push_str(&format!("l{right}{space}{down}"));
+            }
+        }
     }
     path.push('Z');
-    Some(path)
+    path
 }
 
 impl Scale {
@@ -238,9 +277,14 @@ fn px(length: f64) -> f64 {
     (length * 10.0).round() / 10.0
 }
 
-/// A time in seconds, as short as it can be said.
+/// A time in seconds.
 pub(super) fn seconds(time: f64) -> String {
-    format!("{} s", (time * 100.0).round() / 100.0)
+    format!("{time:.2} s")
+}
+
+/// A number without more digits than it needs.
+fn short(number: f64) -> f64 {
+    (number * 1000.0).round() / 1000.0
 }
 
 /// An amount of bytes, with three digits and a unit.
@@ -285,6 +329,12 @@ mod tests {
     #[test]
     fn a_link_that_was_silent_has_no_wave() {
         assert_eq!(wave(&[Rate::default(); 4], 100.0, 10.0), None);
+    }
+
+    #[test]
+    fn a_level_has_two_corners() {
+        let points = [(0.0, 5.0), (1.0, 5.0), (2.0, 5.0), (3.0, 2.5), (4.0, 5.0)];
+        assert_eq!(outline(&points), "M0 5l2 0l1-2.5l1 2.5Z");
     }
 
     #[test]
