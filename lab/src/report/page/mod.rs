@@ -179,7 +179,8 @@ fn legend() -> Markup {
             svg width="34" height="10" { line.frozen x1="1" x2="33" y1="5" y2="5" {} }
             " is frozen, "
             svg width="12" height="10" { path.cross d="M3 2l6 6m0-6l-6 6" {} }
-            " has ended. Bands are the steps; a drawing shows the daemons as they were at the end."
+            " has ended. Bands are the steps. A drawing shows the daemons as they were at the end: a dot is one that runs, a \
+             circle one that does not."
         }
     }
 }

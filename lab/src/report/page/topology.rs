@@ -32,6 +32,12 @@ impl Drawings {
             if let Some(state) = scenario.last_state(&of.name) {
                 // Writing to a string does not fail.
                 let _ = write!(style, "--n{node}:var(--{});", colour(state));
+                // For who does not tell colours apart.
+                let _ = match state {
+                    DaemonState::Up => write!(style, "--f{node}:var(--up);"),
+                    DaemonState::Frozen => write!(style, "--d{node}:8 3;"),
+                    DaemonState::Down => write!(style, "--d{node}:2 3;"),
+                };
             }
         }
         let (width, height) = size(&places(network));
@@ -89,12 +95,13 @@ fn draw(network: &Drawing) -> Markup {
         }
         @for (n, node) in network.nodes.iter().enumerate() {
             @let (x, y) = at(&node.name);
+            @let line = format!("stroke:var(--n{n},var(--calm));stroke-dasharray:var(--d{n},none)");
+            @let dot = format!("fill:var(--f{n},transparent);stroke:var(--n{n},var(--calm))");
             g transform=(format!("translate({x} {y})")) {
                 title { (about(node)) }
-                rect.node width=(BOX.0) height=(BOX.1) rx="4"
-                    style=(format!("stroke:var(--n{n},var(--calm))")) {}
+                rect.node width=(BOX.0) height=(BOX.1) rx="4" style=(line) {}
                 @if node.member {
-                    circle cx="11" cy="11" r="5" style=(format!("fill:var(--n{n},var(--calm))")) {}
+                    circle cx="11" cy="11" r="5" style=(dot) {}
                 }
                 text x=(if node.member { 21 } else { 7 }) y="15" { (node.name) }
                 @if let Some(nat) = &node.nat {
