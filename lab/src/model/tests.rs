@@ -50,6 +50,17 @@ fn a_missing_key_names_the_table_it_is_missing_from() {
 }
 
 #[test]
+fn a_line_that_carries_less_wants_a_public_network_of_its_own() {
+    let good = "like = \"home-default\"\nwan  = \"203.0.113.50/24\"";
+    let (line, reason) = mistake(good, "like = \"low-mtu\"\nwan  = \"198.51.100.50/24\"");
+    assert_eq!(line, line_of("wan  ="));
+    assert!(
+        reason.starts_with("\"v6router\" is in this network too"),
+        "{reason}"
+    );
+}
+
+#[test]
 fn an_unknown_place_is_answered_with_the_nearest_known_one() {
     let (line, reason) = mistake("at      = \"cafe\"", "at      = \"caff\"");
     assert_eq!(line, line_of("at      ="));
