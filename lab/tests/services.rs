@@ -3,11 +3,20 @@
 #[allow(dead_code, reason = "each test program takes what it needs")]
 mod support;
 
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use v6lab::fabric::{Lab, Node};
 use v6lab::model::Scenario;
-use v6lab::plan::Plan;
+use v6lab::observe::reach;
+use v6lab::plan::{Net, Plan};
+
+/// A machine that has IPv6 only.
+const WWW: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 0x42);
+
+/// How long an answer may take on a busy machine, and how long one that must not come is waited for.
+const REACHED: Duration = Duration::from_secs(5);
+const SILENT: Duration = Duration::from_millis(500);
 
 fn main() {
     support::run(tests![
@@ -15,6 +24,9 @@ fn main() {
         two_guests_and_a_shared_wlan_are_given_different_addresses,
         a_resolver_answers_what_its_venue_says,
         a_slow_resolver_is_slow_to_a_program,
+        native_ipv6_leads_out_and_lets_nothing_in,
+        ipv6_that_leads_astray_or_nowhere_has_addresses_and_no_way,
+        who_can_do_without_ipv4_is_given_none,
     ]);
 }
 
@@ -22,6 +34,7 @@ fn main() {
 async fn guest_in(kind: &str) -> Lab {
     let scenario = Scenario::builder(kind)
         .server("v6router", ["198.51.100.10/24", "2001:db8:85a3:a1a1::1/64"])
+        .server("www", ["2001:db8:ffff::42/64"])
         .venue("cafe", kind, "203.0.113.50/24", "192.168.1.0/24")
         .pi("node_one", "cafe")
         .alias("node_one", "192.168.1.6");
@@ -135,5 +148,64 @@ async fn a_slow_resolver_is_slow_to_a_program() {
         "{:?}",
         begun.elapsed()
     );
+    lab.down().await.unwrap();
+}
+
+/// The address that a guest made itself of a prefix.
+async fn made_of(lab: &Lab, prefix: &str) -> IpAddr {
+    let prefix: Net = prefix.parse().unwrap();
+    let addresses = lab
+        .node("node_one")
+        .unwrap()
+        .addresses("eth0")
+        .await
+        .unwrap();
+    let found = addresses.iter().find(|net| prefix.contains(net.addr));
+    found
+        .unwrap_or_else(|| panic!("none of {prefix} in {addresses:?}"))
+        .addr
+}
+
+async fn answers(lab: &Lab, from: &str, to: IpAddr, limit: Duration) -> bool {
+    let report = reach(lab.node(from).unwrap(), to, limit).await.unwrap();
+    report.first_reply.is_some()
+}
+
+async fn native_ipv6_leads_out_and_lets_nothing_in() {
+    let lab = guest_in("home-good").await;
+    let ours = made_of(&lab, "2001:db8:cafe:1::/64").await;
+    assert!(answers(&lab, "node_one", WWW.into(), REACHED).await);
+    assert!(!answers(&lab, "www", ours, SILENT).await);
+    lab.down().await.unwrap();
+}
+
+async fn ipv6_that_leads_astray_or_nowhere_has_addresses_and_no_way() {
+    for (kind, prefix, preference) in [
+        ("broken-v6", "2001:db8:cafe:2::/64", "pref medium"),
+        ("rogue-ra", "2001:db8:dead:1::/64", "pref high"),
+    ] {
+        let lab = guest_in(kind).await;
+        let pi = lab.node("node_one").unwrap();
+        made_of(&lab, prefix).await;
+        let routes = words(pi, &["ip", "-6", "route", "show", "default"]).await;
+        assert!(
+            routes.contains("proto ra") && routes.contains(preference),
+            "{kind}: {routes}"
+        );
+        assert!(
+            !answers(&lab, "node_one", WWW.into(), SILENT).await,
+            "{kind}"
+        );
+        lab.down().await.unwrap();
+    }
+}
+
+async fn who_can_do_without_ipv4_is_given_none() {
+    let lab = guest_in("conference-v6mostly").await;
+    let pi = lab.node("node_one").unwrap();
+    made_of(&lab, "2001:db8:cafe:4::/64").await;
+    let routes = words(pi, &["ip", "-4", "route", "show", "default"]).await;
+    assert_eq!(routes, "");
+    assert!(answers(&lab, "node_one", WWW.into(), REACHED).await);
     lab.down().await.unwrap();
 }

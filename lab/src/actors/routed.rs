@@ -65,12 +65,12 @@ fn up(overlay: &Overlay, node: &str) -> String {
     let [a, b] = V4_NETWORK;
     format!(
         "#!/bin/sh\n\
+         {FORWARD}\
          ip link set $INTERFACE up\n\
          ip -6 addr add {address}/128 dev $INTERFACE\n\
          ip addr add {} dev $INTERFACE\n\
          ip -6 route add {beyond} dev $INTERFACE\n\
-         ip route add {a}.{b}.0.0/16 dev $INTERFACE\n\
-         {FORWARD}",
+         ip route add {a}.{b}.0.0/16 dev $INTERFACE\n",
         v4(overlay, node)
     )
 }

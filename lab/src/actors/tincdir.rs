@@ -172,16 +172,18 @@ fn server_scripts(overlay: &Overlay) -> (String, String) {
     (up + FORWARD, down)
 }
 
+/// Forwarding first: the kernel gives up the default routes that it has from a venue's advertisements when it becomes a
+/// router, and beside one of those it takes no other.
 fn pi_scripts(overlay: &Overlay, address: &str) -> (String, String) {
     let up = format!(
-        "ip link set $INTERFACE up\nip -6 addr add {address}/{} dev $INTERFACE\nip -6 route add default via {}\n",
+        "{FORWARD}ip link set $INTERFACE up\nip -6 addr add {address}/{} dev $INTERFACE\nip -6 route add default via {}\n",
         overlay.network.len, overlay.address
     );
     let down = format!(
         "{FORWARD_AS_BEFORE}ip -6 route del default via {}\nip link set $INTERFACE down\n",
         overlay.address
     );
-    (up + FORWARD, down)
+    (up, down)
 }
 
 /// Makes every script of the directory say in [`NOTES`] that it ran, and for whom.

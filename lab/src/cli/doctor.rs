@@ -302,6 +302,7 @@ fn smallest(line: Option<Line>) -> Plan {
         sysctls: Vec::new(),
         ruleset: None,
         service: None,
+        advertisement: None,
         guest: Guest::default(),
     };
     let end = |node: &str, interface: &str| End {

@@ -98,7 +98,12 @@ async fn probe(lab: &Lab, passage: &Passage, port: u16) -> Result<()> {
 }
 
 /// A socket of the node's, for use here.
-pub(crate) async fn socket(node: &Node, address: Ipv4Addr, port: u16) -> Result<UdpSocket> {
+pub(crate) async fn socket(
+    node: &Node,
+    address: impl Into<IpAddr>,
+    port: u16,
+) -> Result<UdpSocket> {
+    let address = address.into();
     let opened = node.run(move || {
         Box::pin(async move {
             let socket = std::net::UdpSocket::bind((address, port))?;

@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::io::{self, ErrorKind};
+use std::net::IpAddr;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -153,8 +154,11 @@ fn etc_of(name: &str, hosts: &str, guest: &Guest) -> Result<(), Failure> {
             hosts,
             "# This network has no resolver; its machines are in /etc/hosts.\n".to_owned(),
         ),
-        (Some(_), Some(_)) => ("", "# Nobody has said yet who knows names.\n".to_owned()),
-        (Some(resolver), None) => ("", format!("nameserver {resolver}\n")),
+        // Of an IPv6 one the venue's router tells in its advertisements (RFC 8106), for which a Pi as installed has no ear.
+        (Some(IpAddr::V4(_)), Some(_)) => {
+            ("", "# Nobody has said yet who knows names.\n".to_owned())
+        }
+        (Some(resolver), _) => ("", format!("nameserver {resolver}\n")),
     };
     let files = [
         ("/etc/hostname", format!("{name}\n")),

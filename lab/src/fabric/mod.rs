@@ -4,6 +4,7 @@
 //! single-threaded runtime there. Sockets belong to the namespace they were opened in, so whatever needs a node's
 //! network is sent to that thread ([`Node::run`]); what it returns may be used anywhere.
 
+mod advertiser;
 mod check;
 mod files;
 mod leaks;

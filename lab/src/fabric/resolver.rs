@@ -63,11 +63,14 @@ pub(super) async fn proven(lab: &Lab) -> Result<()> {
         };
         let mut guests = lab.plan.nodes.iter();
         let guest = guests.find(|node| {
-            node.guest.resolver == Some(service.address)
-                && near(&lab.plan, &node.name, &router.name)
+            node.guest.resolver.is_some() && near(&lab.plan, &node.name, &router.name)
         });
         if let Some(guest) = guest {
-            prove(lab, lab.node(&guest.name)?, service.address, dns).await?;
+            let resolver = guest
+                .guest
+                .resolver
+                .unwrap_or_else(|| service.address.into());
+            prove(lab, lab.node(&guest.name)?, resolver, dns).await?;
         }
     }
     Ok(())
@@ -80,7 +83,7 @@ fn near(plan: &Plan, a: &str, b: &str) -> bool {
     plan.links.iter().any(|link| has(link, a) && has(link, b))
 }
 
-async fn prove(lab: &Lab, guest: &Node, resolver: Ipv4Addr, dns: Dns) -> Result<()> {
+async fn prove(lab: &Lab, guest: &Node, resolver: IpAddr, dns: Dns) -> Result<()> {
     let servers = lab
         .plan
         .nodes
@@ -113,7 +116,7 @@ async fn prove(lab: &Lab, guest: &Node, resolver: Ipv4Addr, dns: Dns) -> Result<
             }
             Answers::NoAaaa => found == (truth.0, Reply::Addresses(Vec::new())),
             // Of IPv6 it has nothing to say.
-            Answers::Itself => found.0 == Reply::Addresses(vec![resolver.into()]),
+            Answers::Itself => found.0 == Reply::Addresses(vec![resolver]),
             Answers::Nxdomain => found == (Reply::NoName, Reply::NoName),
             Answers::Nothing => found == (Reply::Silence, Reply::Silence),
         };
@@ -136,12 +139,16 @@ async fn prove(lab: &Lab, guest: &Node, resolver: Ipv4Addr, dns: Dns) -> Result<
 /// Asks once for the addresses of a name.
 async fn ask(
     node: &Node,
-    resolver: Ipv4Addr,
+    resolver: IpAddr,
     name: &str,
     kind: u16,
     patience: Duration,
 ) -> Result<Reply> {
-    let socket = check::socket(node, Ipv4Addr::UNSPECIFIED, 0).await?;
+    let any: IpAddr = match resolver {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = check::socket(node, any, 0).await?;
     let asked = async {
         socket.connect((resolver, PORT)).await?;
         socket.send(&question(name, kind)).await?;

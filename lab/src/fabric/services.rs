@@ -12,10 +12,11 @@ use std::time::Duration;
 use futures::future::try_join_all;
 use tokio::time::{Instant, sleep};
 
+use super::advertiser;
 use super::resolver::{self, INNER_PORT, PORT};
 use super::{CommandSpec, FabricError, Lab, Node, Result};
 use crate::model::Answers;
-use crate::plan::{Net, Plan, Ruleset, Service};
+use crate::plan::{Net, NodePlan, Plan, Ruleset, Service};
 
 /// How long a server may take to start, or a client to get what it is to have.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -28,6 +29,9 @@ const SERVING: &str = "started, version";
 
 /// The router's names without those that have IPv6 addresses only, in a node.
 const HALF_HOSTS: &str = "/run/hosts.ipv4";
+
+/// What dhcpcd says when a server sends it option 108.
+const DOES_WITHOUT: &str = "IPv6-Only Preferred received";
 
 /// The client's configuration in a node.
 const CLIENT_CONF: &str = "/etc/dhcpcd.conf";
@@ -46,41 +50,91 @@ nohook hostname, ntp-common.conf, chrony.conf, timesyncd.conf, openntpd.conf
 
 /// Starts what routers serve, then what their guests ask with, and waits until those have what the plan says.
 pub(super) async fn start(lab: &Lab) -> Result<()> {
-    let planned = |node: &Node| lab.plan.node(node.name()).cloned();
-    try_join_all(lab.nodes.iter().map(
-        async |node| match planned(node).and_then(|plan| plan.service) {
-            Some(service) => serve(node, &service, &lab.plan).await,
-            None => Ok(()),
-        },
-    ))
-    .await?;
-    try_join_all(lab.nodes.iter().map(async |node| {
-        let Some(plan) = planned(node) else {
-            return Ok(());
-        };
-        let Some(interface) = plan.guest.asks_on else {
-            return Ok(());
-        };
-        ask(node, &interface).await?;
-        let interfaces = plan.interfaces.iter();
-        let given = interfaces
-            .flat_map(|interface| &interface.addresses)
-            .find(|address| address.leased);
-        let by = plan.routes.iter().find(|route| route.leased);
-        match given.zip(by.and_then(|route| route.via)) {
-            Some((address, router)) => {
-                let wanted = Wanted {
-                    address: address.net,
-                    router,
-                    resolver: plan.guest.resolver,
-                };
-                obtained(node, &interface, &wanted).await
-            }
+    let planned = || {
+        lab.nodes
+            .iter()
+            .filter_map(|node| Some((node, lab.plan.node(node.name())?)))
+    };
+    try_join_all(planned().map(async |(node, plan)| {
+        if let Some(service) = &plan.service {
+            serve(node, service, &lab.plan).await?;
+        }
+        match &plan.advertisement {
+            Some(advertisement) => advertiser::start(node, advertisement).await,
             None => Ok(()),
         }
     }))
     .await?;
+    try_join_all(planned().map(async |(node, plan)| move_in(node, plan).await)).await?;
     resolver::proven(lab).await
+}
+
+/// Has a guest ask for what the plan says, and waits until it has it.
+async fn move_in(node: &Node, plan: &NodePlan) -> Result<()> {
+    if let Some((interface, prefix)) = &plan.guest.told_of {
+        let has =
+            async |addresses: &[Net]| Ok(addresses.iter().any(|found| prefix.contains(found.addr)));
+        let wanted = format!("make itself an address of {prefix}");
+        holds(node, interface, &wanted, has).await?;
+    }
+    let Some(interface) = &plan.guest.asks_on else {
+        return Ok(());
+    };
+    ask(node, interface).await?;
+    let mut addresses = plan
+        .interfaces
+        .iter()
+        .flat_map(|interface| &interface.addresses);
+    let given = addresses.find(|address| address.leased);
+    let by = plan.routes.iter().find(|route| route.leased);
+    match given.zip(by.and_then(|route| route.via)) {
+        Some((address, router)) => {
+            let has = async |addresses: &[Net]| {
+                let conf = node.read_file("/etc/resolv.conf").await?;
+                let conf = String::from_utf8_lossy(&conf);
+                let resolves = plan
+                    .guest
+                    .resolver
+                    .is_none_or(|resolver| conf.contains(&format!("nameserver {resolver}\n")));
+                let route = node.default_route(interface).await?;
+                let routes = route.map(IpAddr::V4) == Some(router);
+                Ok(resolves && routes && addresses.contains(&address.net))
+            };
+            let wanted = format!("be given {} with a default route by {router}", address.net);
+            holds(node, interface, &wanted, has).await
+        }
+        // It was asked to do without.
+        None => {
+            let has = async |_: &[Net]| Ok(said(&client_log(node)).contains(DOES_WITHOUT));
+            holds(node, interface, "be asked to do without IPv4", has).await
+        }
+    }
+}
+
+/// Waits until something holds, which may be asked of the interface's addresses.
+async fn holds(
+    node: &Node,
+    interface: &str,
+    wanted: &str,
+    has: impl AsyncFn(&[Net]) -> Result<bool>,
+) -> Result<()> {
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        let addresses = node.addresses(interface).await?;
+        if has(&addresses).await? {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            let addresses: Vec<String> = addresses.iter().map(Net::to_string).collect();
+            let reason = format!(
+                "it has [{}]; its client said:\n{}",
+                addresses.join(", "),
+                said(&client_log(node))
+            );
+            return Err(failed(node, wanted, &reason));
+        }
+        sleep(GLANCE).await;
+    }
 }
 
 /// Starts a router's dnsmasq and waits until it serves.
@@ -211,44 +265,6 @@ async fn ask(node: &Node, interface: &str) -> Result<()> {
         .args(["--nobackground", "--config", CLIENT_CONF, interface])
         .log_to(client_log(node));
     node.spawn(dhcpcd).await.map(drop)
-}
-
-/// What a guest is to be given.
-struct Wanted {
-    address: Net,
-    router: IpAddr,
-    resolver: Option<Ipv4Addr>,
-}
-
-/// Waits until a machine has been given all that was planned.
-async fn obtained(node: &Node, interface: &str, wanted: &Wanted) -> Result<()> {
-    let deadline = Instant::now() + LIMIT;
-    loop {
-        let has = node.addresses(interface).await?;
-        let routed = node.default_route(interface).await?;
-        let conf = node.read_file("/etc/resolv.conf").await?;
-        let conf = String::from_utf8_lossy(&conf);
-        let resolves = wanted
-            .resolver
-            .is_none_or(|resolver| conf.contains(&format!("nameserver {resolver}\n")));
-        let routes = routed.map(IpAddr::V4) == Some(wanted.router);
-        if has.contains(&wanted.address) && routes && resolves {
-            return Ok(());
-        }
-        if Instant::now() > deadline {
-            let has: Vec<String> = has.iter().map(Net::to_string).collect();
-            let reason = format!(
-                "planned were {} and a default route by {}; its addresses are [{}], its default route is by {routed:?}, \
-                 /etc/resolv.conf says {conf:?}, and its client said:\n{}",
-                wanted.address,
-                wanted.router,
-                has.join(", "),
-                said(&client_log(node))
-            );
-            return Err(failed(node, "get an address from the venue", &reason));
-        }
-        sleep(GLANCE).await;
-    }
 }
 
 /// Where a node's dhcpcd logs, as the lab's runner sees it.

@@ -155,6 +155,7 @@ fn places(scenario: &Scenario) -> Checked {
         lan(scenario, &venue.lan)?;
         narrow(scenario, venue)?;
     }
+    prefixes(scenario)?;
     for sharer in &scenario.sharers {
         lan(scenario, &sharer.lan)?;
         let venue = scenario.venues.iter().find(|venue| venue.name == sharer.at);
@@ -209,6 +210,35 @@ fn narrow(scenario: &Scenario, venue: &Venue) -> Checked {
         }
         _ => Ok(()),
     }
+}
+
+/// Two places cannot have one prefix, nor can one that the overlay has.
+fn prefixes(scenario: &Scenario) -> Checked {
+    let mut taken = HashMap::new();
+    for venue in &scenario.venues {
+        let Some(ipv6) = venue.kind.ipv6 else {
+            continue;
+        };
+        let pool = scenario
+            .overlay
+            .as_ref()
+            .map(|overlay| overlay.pool.get_ref());
+        let reason = if pool.is_some_and(|pool| pool.contains(ipv6.prefix.addr)) {
+            format!(
+                "its kind advertises {}, which is of the overlay's pool",
+                ipv6.prefix
+            )
+        } else if let Some(other) = taken.insert(ipv6.prefix, venue.name.get_ref()) {
+            format!(
+                "its kind advertises {}, as {other:?} does; say another in `but`",
+                ipv6.prefix
+            )
+        } else {
+            continue;
+        };
+        return Err(scenario.error_at(&venue.like, reason));
+    }
+    Ok(())
 }
 
 fn lan(scenario: &Scenario, lan: &Spanned<Net>) -> Checked {

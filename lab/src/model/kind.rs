@@ -12,7 +12,7 @@ use super::house::{FirewallTable, PortalTable, ProxyTable, house};
 use super::link::{LinkTable, link};
 use super::overriding::Said;
 use super::router::{RouterTable, TimeoutTable, behind, router};
-use super::services::{self, DhcpTable, DnsTable};
+use super::services::{self, DhcpTable, DnsTable, Ipv6Table};
 use super::{ModelError, VenueKind, refer, scenario_folders, stems};
 use crate::nat::{Behaviour, Filtering, Hairpin, Kind, Mapping, Refresh};
 
@@ -37,7 +37,7 @@ pub(super) struct VenueFile {
     with: Option<Vec<Spanned<String>>>,
     udp_timeout: Option<Spanned<TimeoutTable>>,
     /// The router in front of its own.
-    behind: Option<Spanned<RouterTable>>,
+    pub(super) behind: Option<Spanned<RouterTable>>,
     pub(super) firewall: Option<Spanned<FirewallTable>>,
     /// Whether its devices do not hear each other.
     pub(super) isolation: Option<bool>,
@@ -47,6 +47,7 @@ pub(super) struct VenueFile {
     link: Option<LinkTable>,
     pub(super) dhcp: Option<Spanned<DhcpTable>>,
     pub(super) dns: Option<Spanned<DnsTable>>,
+    pub(super) ipv6: Option<Spanned<Ipv6Table>>,
 }
 
 impl VenueFile {
@@ -178,6 +179,8 @@ impl VenueKind {
             .map(|said| Said::new(said.value.router(), said.by))
             .collect();
         let routers: Vec<_> = routers.iter().map(Said::as_ref).collect();
+        let (dhcp, ipv6) = (services::dhcp(&said)?, services::ipv6(&said)?);
+        services::without_ipv4(&said, dhcp, ipv6)?;
         let (nat, udp_timeout) = router(home, &routers, || source.error("missing field `nat`"))?;
         let files: Vec<_> = said
             .iter()
@@ -197,8 +200,9 @@ impl VenueKind {
             behind: behind(home, &in_front)?,
             house: house(home, &files)?,
             link: link(&links)?,
-            dhcp: services::dhcp(&said)?,
+            dhcp,
             dns: services::dns(&said)?,
+            ipv6,
         })
     }
 }

@@ -36,7 +36,7 @@ pub use link::Link;
 pub(crate) use quantity::rate;
 pub use router::{Behind, SHARED_SPACE};
 pub use schema::{scenario_schema, venue_schema};
-pub use services::{Answers, Dhcp, Dns};
+pub use services::{Answers, Dhcp, Dns, Ipv6, Leads, Preference};
 
 /// Name of the core router, which every scenario has without naming it.
 pub const CORE: &str = "internet";
@@ -136,6 +136,8 @@ pub struct VenueKind {
     pub dhcp: Option<Dhcp>,
     /// Who knows names there; without, they are in each machine's `/etc/hosts`.
     pub dns: Option<Dns>,
+    /// What is told of IPv6 there; without, nobody speaks of it.
+    pub ipv6: Option<Ipv6>,
 }
 
 /// How long a router remembers a UDP flow, in seconds.

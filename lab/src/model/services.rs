@@ -1,4 +1,4 @@
-//! What a venue serves to those who come in: addresses (`[dhcp]`) and names (`[dns]`).
+//! What a venue serves to those who come in: addresses (`[dhcp]`), names (`[dns]`) and IPv6 (`[ipv6]`).
 
 use std::fmt;
 
@@ -8,6 +8,7 @@ use toml::Spanned;
 use super::ModelError;
 use super::kind::VenueFile;
 use super::overriding::{Over, Said};
+use crate::net::Net;
 
 /// The shortest lease in seconds; dnsmasq rounds shorter ones up, which would not be what was asked for.
 const SHORTEST_LEASE: u32 = 120;
@@ -34,6 +35,42 @@ pub struct Dns {
     pub answers: Answers,
     /// How long it takes to, in milliseconds.
     pub delay: u32,
+}
+
+/// What a venue tells its guests of IPv6, by router advertisements (RFC 4861).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Ipv6 {
+    /// The prefix from which guests make themselves addresses.
+    pub prefix: Net,
+    /// How much the router that advertises it wants to be preferred.
+    pub preference: Preference,
+    /// Where it leads.
+    pub leads: Leads,
+}
+
+/// Default router preference (RFC 4191).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Preference {
+    /// Instead of others.
+    High,
+    /// As most routers say.
+    #[default]
+    Medium,
+    /// Where there is no other.
+    Low,
+}
+
+/// Where packets of guests go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Leads {
+    /// To the internet; from there nothing comes in that was not asked for (RFC 6092).
+    Out,
+    /// To the venue's router, which has the way to the internet, and loses them.
+    Astray,
+    /// To a machine that routes nothing: the advertisement is a mistake, or an attack (RFC 6104).
+    Nowhere,
 }
 
 /// What a resolver answers.
@@ -80,6 +117,35 @@ pub(super) struct DnsTable {
     answers: Option<Answers>,
     /// Seconds.
     delay: Option<f64>,
+}
+
+/// `[ipv6]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ipv6Table {
+    prefix: Option<Net>,
+    preference: Option<Preference>,
+    leads: Option<Leads>,
+}
+
+impl fmt::Display for Leads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Out => "out",
+            Self::Astray => "astray",
+            Self::Nowhere => "nowhere",
+        })
+    }
+}
+
+impl Over for Ipv6Table {
+    fn over(self, base: Self) -> Self {
+        Self {
+            prefix: self.prefix.or(base.prefix),
+            preference: self.preference.or(base.preference),
+            leads: self.leads.or(base.leads),
+        }
+    }
 }
 
 impl Over for DhcpTable {
@@ -142,6 +208,55 @@ pub(super) fn dns(said: &[Said<'_, &VenueFile>]) -> Result<Option<Dns>, ModelErr
         // At most a minute, and of no more than milliseconds is anything promised.
         delay: (delay * 1000.0).round() as u32,
     }))
+}
+
+/// What is told of IPv6, if anybody speaks of it, nearest first.
+pub(super) fn ipv6(said: &[Said<'_, &VenueFile>]) -> Result<Option<Ipv6>, ModelError> {
+    let Some((first, table)) = laid(said, |file| file.ipv6.as_ref()) else {
+        return Ok(None);
+    };
+    let missing = |what: &str| first.error(format!("`ipv6` does not say {what}"));
+    let prefix = table
+        .prefix
+        .ok_or_else(|| missing("`prefix`, a /64, e.g. \"2001:db8:cafe::/64\""))?;
+    if prefix.is_ipv4() || prefix.len != 64 || prefix.network() != prefix {
+        let reason = format!("prefix = {prefix}: an IPv6 /64, as stateless configuration wants it");
+        return Err(first.error(reason));
+    }
+    let leads = table
+        .leads
+        .ok_or_else(|| missing("where it `leads`: \"out\", \"astray\" or \"nowhere\""))?;
+    let behind = said
+        .iter()
+        .find_map(|said| said.part(|file| file.behind.as_ref()));
+    if let Some(behind) = behind.filter(|_| leads != Leads::Nowhere) {
+        return Err(
+            behind.error("a carrier's router in front carries no IPv6, and `ipv6` leads there")
+        );
+    }
+    Ok(Some(Ipv6 {
+        prefix,
+        preference: table.preference.unwrap_or_default(),
+        leads,
+    }))
+}
+
+/// Option 108 is for places where one can do without IPv4.
+pub(super) fn without_ipv4(
+    said: &[Said<'_, &VenueFile>],
+    dhcp: Option<Dhcp>,
+    ipv6: Option<Ipv6>,
+) -> Result<(), ModelError> {
+    let asked = dhcp.is_some_and(|dhcp| dhcp.ipv6_only.is_some());
+    let table = said
+        .iter()
+        .find_map(|said| said.part(|file| file.dhcp.as_ref()));
+    match table {
+        Some(table) if asked && ipv6.is_none_or(|ipv6| ipv6.leads == Leads::Nowhere) => {
+            Err(table.error("`ipv6-only` leaves guests with nothing; the venue needs an [ipv6] that does not lead nowhere"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What all of them say of a table together, and the nearest of those who speak of it.

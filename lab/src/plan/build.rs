@@ -16,7 +16,7 @@ use crate::model::{
 use crate::nat::{self, Mapping, Sides};
 
 /// The core router's link-local address on each of its links.
-const CORE_LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
+pub(super) const CORE_LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
 
 /// The core router's own global address.
 const CORE_GLOBAL: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
@@ -71,9 +71,9 @@ pub(super) fn build(scenario: &Scenario) -> Plan {
 }
 
 /// Machines whose addresses are in one network of the core: they share a link there.
-struct Neighbourhood {
-    networks: Vec<Net>,
-    members: Vec<(String, Vec<Net>)>,
+pub(super) struct Neighbourhood {
+    pub(super) networks: Vec<Net>,
+    pub(super) members: Vec<(String, Vec<Net>)>,
 }
 
 impl Wiring {
@@ -113,6 +113,7 @@ impl Wiring {
                     self.route(CORE, *network, None, &interface);
                 }
             }
+            self.ipv6_outside(scenario, &hood, &interface);
             for (name, addresses) in &hood.members {
                 for address in addresses {
                     self.address(name, wans(name), Some(*address), None);
@@ -187,6 +188,9 @@ impl Wiring {
             self.condition(name, "wan0", link);
         }
         self.serve(venue, &guests);
+        if let Some(ipv6) = &venue.kind.ipv6 {
+            self.ipv6_inside(name, ipv6, &guests);
+        }
     }
 
     /// The router in front of a venue's, and the cable to that one.
@@ -390,6 +394,9 @@ fn passages(scenario: &Scenario) -> Vec<Passage> {
         let sharer = scenario.sharers.iter().find(|sharer| sharer.name == pi.at);
         let place = sharer.map_or(&pi.at, |sharer| &sharer.at);
         let venue = scenario.venues.iter().find(|venue| venue.name == *place)?;
+        if venue.kind.dhcp.is_some_and(|dhcp| dhcp.ipv6_only.is_some()) {
+            return None;
+        }
         let IpAddr::V4(seen_as) = venue.wan.get_ref().addr else {
             return None;
         };

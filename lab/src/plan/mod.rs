@@ -5,6 +5,7 @@
 
 mod build;
 mod export;
+mod ipv6;
 mod places;
 mod segments;
 mod services;
@@ -22,7 +23,7 @@ use crate::nat::Promise;
 pub use crate::net::Net;
 pub use places::{Place, WallPlan};
 pub use segments::Segment;
-pub use services::{DhcpService, Guest, Service};
+pub use services::{Advertisement, DhcpService, Guest, Service};
 pub use show::DOMAIN;
 
 /// A whole network, ready to be built.
@@ -94,6 +95,8 @@ pub struct NodePlan {
     pub ruleset: Option<Ruleset>,
     /// What it serves to those who come in.
     pub service: Option<Service>,
+    /// What it tells them of IPv6.
+    pub advertisement: Option<Advertisement>,
     /// How it learns where it is.
     pub guest: Guest,
 }

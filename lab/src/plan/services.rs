@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::wiring::Wiring;
 use super::{End, Net};
-use crate::model::{Dhcp, Dns, FIRST_LEASE_V4, Venue};
+use crate::model::{Dhcp, Dns, FIRST_LEASE_V4, Ipv6, Venue};
 
 /// Last host number a venue gives away: the last one of a home router's usual network.
 const LAST_LEASE_V4: u32 = 254;
@@ -23,6 +23,15 @@ pub struct Service {
     pub dhcp: Option<DhcpService>,
     /// The names it knows, if it knows any.
     pub dns: Option<Dns>,
+}
+
+/// What a router tells those who come in of IPv6.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Advertisement {
+    /// The interface it says so on.
+    pub interface: String,
+    /// What it says.
+    pub ipv6: Ipv6,
 }
 
 /// The addresses a venue gives.
@@ -42,7 +51,9 @@ pub struct Guest {
     /// The interface on which it asks for an address, where one is given.
     pub asks_on: Option<String>,
     /// Whose answers it believes, where names are not in its own `/etc/hosts`.
-    pub resolver: Option<Ipv4Addr>,
+    pub resolver: Option<IpAddr>,
+    /// The interface on which it is told of IPv6, and the prefix.
+    pub told_of: Option<(String, Net)>,
 }
 
 impl Wiring {
@@ -61,10 +72,10 @@ impl Wiring {
             let Some(guest) = self.find(name) else {
                 continue;
             };
-            guest.guest.resolver = kind.dns.map(|_| address);
-            if kind.dhcp.is_none() {
+            guest.guest.resolver = kind.dns.map(|_| address.into());
+            let Some(dhcp) = kind.dhcp else {
                 continue;
-            }
+            };
             guest.guest.asks_on = Some((*interface).to_owned());
             let interfaces = guest.interfaces.iter_mut();
             for found in interfaces.filter(|found| found.name == *interface) {
@@ -81,6 +92,15 @@ impl Wiring {
             }
             for route in &mut guest.routes {
                 route.leased |= route.interface == *interface;
+            }
+            if dhcp.ipv6_only.is_some() {
+                // It is offered an address, and can do without.
+                guest.routes.retain(|route| !route.leased);
+                for found in &mut guest.interfaces {
+                    found.addresses.retain(|address| !address.leased);
+                }
+                let ipv6 = kind.ipv6.and_then(|ipv6| ipv6.prefix.nth(1));
+                guest.guest.resolver = kind.dns.and(ipv6).map(|router| router.addr);
             }
         }
         let range = lan.nth(FIRST_LEASE_V4).zip(lan.nth(LAST_LEASE_V4));

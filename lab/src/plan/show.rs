@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::{InterfacePlan, NodePlan, Passage, Plan, Role};
+use super::{Advertisement, InterfacePlan, NodePlan, Passage, Plan, Role};
 use crate::model::SHARED_SPACE;
 
 /// The domain of every machine's full name; nobody has it (RFC 2606).
@@ -182,6 +182,9 @@ impl fmt::Display for NodePlan {
         }
         if let Some(service) = &self.service {
             write!(f, "{service}")?;
+        }
+        if let Some(Advertisement { ipv6, .. }) = &self.advertisement {
+            writeln!(f, "  advertises {} that leads {}", ipv6.prefix, ipv6.leads)?;
         }
         if let Some(resolver) = self.guest.resolver {
             writeln!(f, "  resolver {resolver}")?;

@@ -19,9 +19,14 @@ pub(super) fn router(ipv6: bool) -> Sysctls {
     let mut all = host();
     all.extend(owned(&[("net/ipv4/ip_forward", "1")]));
     if ipv6 {
-        all.extend(owned(&[("net/ipv6/conf/all/forwarding", "1")]));
+        all.extend(forward_ipv6());
     }
     all
+}
+
+/// What makes a router of IPv4 one of IPv6 too.
+pub(super) fn forward_ipv6() -> Sysctls {
+    owned(&[("net/ipv6/conf/all/forwarding", "1")])
 }
 
 /// How long connection tracking keeps UDP flows.

@@ -26,6 +26,7 @@ impl Wiring {
             sysctls,
             ruleset: None,
             service: None,
+            advertisement: None,
             guest: Guest::default(),
         });
     }

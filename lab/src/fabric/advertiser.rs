@@ -1,0 +1,105 @@
+//! A venue's router advertisements (RFC 4861 section 6.2): sent when it starts, when somebody asks, and every few seconds.
+//!
+//! By hand, since a few options are all there is to them, and a venue's router may be one that should not advertise.
+
+use std::io;
+use std::net::{IpAddr, Ipv6Addr, SocketAddrV6};
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::UdpSocket;
+use tokio::time::timeout;
+
+use super::{FabricError, Node, Result};
+use crate::model::{Ipv6, Preference};
+use crate::plan::Advertisement;
+
+/// How often it says so unasked. The shortest `MaxRtrAdvInterval` that routers may have, section 6.2.1.
+const INTERVAL: Duration = Duration::from_secs(4);
+
+/// Everybody, and all routers, on a link (RFC 4291 section 2.7.1).
+const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
+
+/// ICMPv6 types, sections 4.1 and 4.2.
+const SOLICITATION: u8 = 133;
+const ADVERTISEMENT: u8 = 134;
+
+/// Hop limit of all of them: nobody from further away is believed.
+const HOPS: u32 = 255;
+
+/// Lifetimes in seconds: of the default route, and of the prefix (valid, preferred). Usual ones.
+const ROUTER_LIFETIME: u16 = 1800;
+const PREFIX_LIFETIMES: [u32; 2] = [86_400, 14_400];
+
+/// Begins to advertise on a router, which ends with the node.
+pub(super) async fn start(node: &Node, advertisement: &Advertisement) -> Result<()> {
+    let Advertisement { interface, ipv6 } = advertisement.clone();
+    let begin = async move {
+        let (socket, everybody) = open(&interface)?;
+        let socket = UdpSocket::from_std(socket.into())?;
+        tokio::task::spawn_local(advertise(socket, everybody, message(&ipv6)));
+        io::Result::Ok(())
+    };
+    let begun = node.run(move || Box::pin(begin)).await?;
+    begun.map_err(|error| FabricError::Node {
+        node: node.name().to_owned(),
+        what: format!("advertise {}", advertisement.ipv6.prefix),
+        reason: error.to_string(),
+    })
+}
+
+/// A raw socket, whose owner wants a datagram socket's calls, and to whom to send.
+fn open(interface: &str) -> io::Result<(Socket, SocketAddrV6)> {
+    let index = nix::net::if_::if_nametoindex(interface)?;
+    let socket = Socket::new(Domain::IPV6, Type::RAW, Some(Protocol::ICMPV6))?;
+    socket.bind_device(Some(interface.as_bytes()))?;
+    socket.set_multicast_if_v6(index)?;
+    socket.set_multicast_hops_v6(HOPS)?;
+    socket.set_multicast_loop_v6(false)?;
+    socket.join_multicast_v6(&ALL_ROUTERS, index)?;
+    socket.set_nonblocking(true)?;
+    Ok((socket, SocketAddrV6::new(ALL_NODES, 0, 0, index)))
+}
+
+async fn advertise(socket: UdpSocket, everybody: SocketAddrV6, message: Vec<u8>) {
+    loop {
+        // What is lost is said again.
+        let _ = socket.send_to(&message, everybody).await;
+        let _ = timeout(INTERVAL, solicited(&socket)).await;
+    }
+}
+
+/// Waits until somebody asks.
+async fn solicited(socket: &UdpSocket) {
+    let mut buffer = [0; 256];
+    while !matches!(socket.recv(&mut buffer).await, Ok(len) if len > 0 && buffer[0] == SOLICITATION)
+    {
+    }
+}
+
+/// The message, sections 4.2 and 4.6.2. The kernel adds the checksum.
+fn message(ipv6: &Ipv6) -> Vec<u8> {
+    // Bits 3 and 4 of the flags, RFC 4191 section 2.2.
+    let preference: u8 = match ipv6.preference {
+        Preference::High => 0b01 << 3,
+        Preference::Medium => 0,
+        Preference::Low => 0b11 << 3,
+    };
+    let mut message = vec![ADVERTISEMENT, 0, 0, 0, 64, preference];
+    message.extend(ROUTER_LIFETIME.to_be_bytes());
+    // Reachable time and retransmission timer: unspecified.
+    message.extend([0; 8]);
+    // Prefix information, four times 8 bytes, on link and for autoconfiguration.
+    message.extend([3, 4, ipv6.prefix.len, 0b1100_0000]);
+    message.extend(
+        PREFIX_LIFETIMES
+            .iter()
+            .flat_map(|seconds| seconds.to_be_bytes()),
+    );
+    message.extend([0; 4]);
+    if let IpAddr::V6(prefix) = ipv6.prefix.addr {
+        message.extend(prefix.octets());
+    }
+    message
+}
