@@ -30,6 +30,7 @@ fn main() {
         a_wall_that_is_not_what_it_says_is_found_out,
         more_flows_than_stated_are_found_out,
         isolated_guests_hear_the_router_alone,
+        whoever_moves_in_is_isolated_too,
         a_portal_lets_out_whoever_has_logged_in_and_nobody_else,
         a_venue_without_a_portal_has_no_login,
         a_proxy_connects_to_no_other_port_than_it_may,
@@ -157,6 +158,17 @@ async fn isolated_guests_hear_the_router_alone() {
         assert_eq!(first, expected);
         lab.down().await.unwrap();
     }
+}
+
+async fn whoever_moves_in_is_isolated_too() {
+    let roaming = Scenario::load(&Scenario::find(Path::new("roaming")).unwrap()).unwrap();
+    let roaming = roaming.with_venue_like("hotel", "hotel-portal").unwrap();
+    let mut lab = Lab::up(&Plan::new(&roaming)).await.unwrap();
+    lab.plug_in("node_one", "hotel").await.unwrap();
+    let hotel = lab.node("hotel").unwrap();
+    let isolated = hotel.read_file("/sys/class/net/lan1/brport/isolated").await;
+    assert_eq!(isolated.unwrap(), b"1\n");
+    lab.down().await.unwrap();
 }
 
 async fn a_portal_lets_out_whoever_has_logged_in_and_nobody_else() {

@@ -11,6 +11,7 @@ use nix::unistd::Pid;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{FabricError, Lab, Node, Result};
+use crate::places;
 use crate::plan::{End, Net};
 
 /// The bridge inside of a venue's router, and the interface outside.
@@ -88,6 +89,9 @@ impl Lab {
             &["link", "set", "dev", &name, "master", INSIDE, "up"],
         )
         .await?;
+        if self.plan.place(venue).is_some_and(|place| place.isolation) {
+            places::isolate(there, &name).await?;
+        }
         self.replan(guest, &port, venue, &name);
         Ok(())
     }

@@ -39,7 +39,10 @@ async fn rules(lab: &Lab, place: &Place) -> Result<()> {
         portal::start(router, place).await?;
     }
     if place.isolation {
-        isolate(router).await?;
+        let ports = router.interfaces().iter();
+        for port in ports.filter(|port| port.port_of.is_some()) {
+            isolate(router, &port.name).await?;
+        }
     }
     // Where nobody is, nobody sees what becomes of packets.
     let outlook = Outlook::of(lab, place)?;
@@ -78,19 +81,16 @@ fn taken_down(table: &str) -> Ruleset {
     }
 }
 
-/// Frames from one of the router's inner ports do not leave by another.
-async fn isolate(router: &Node) -> Result<()> {
-    let ports = router.interfaces().iter();
-    for port in ports.filter(|port| port.port_of.is_some()) {
-        let set = ["ip", "link", "set", "dev", &port.name];
-        let isolated = ["type", "bridge_slave", "isolated", "on"];
-        let output = router.exec(&[&set[..], &isolated].concat()).await?;
-        if !output.status.success() {
-            let words = String::from_utf8_lossy(&output.stderr);
-            return Err(failed(router, "isolate its guests", words.trim()));
-        }
+/// Frames that come in by this port of the router's bridge do not leave by another such.
+pub(crate) async fn isolate(router: &Node, port: &str) -> Result<()> {
+    let set = ["ip", "link", "set", "dev", port];
+    let isolated = ["type", "bridge_slave", "isolated", "on"];
+    let output = router.exec(&[&set[..], &isolated].concat()).await?;
+    if output.status.success() {
+        return Ok(());
     }
-    Ok(())
+    let words = String::from_utf8_lossy(&output.stderr);
+    Err(failed(router, "isolate a guest", words.trim()))
 }
 
 fn failed(node: &Node, what: &str, reason: impl ToString) -> FabricError {

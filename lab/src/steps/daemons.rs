@@ -1,6 +1,6 @@
 //! Daemons: starting, stopping, killing them, and what they say.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use cucumber::{given, then, when};
@@ -30,6 +30,7 @@ async fn start_all(world: &mut World) -> Outcome {
     // The server first: who finds nobody there tries again only after seconds.
     let (server, pis) = members.split_at(1);
     for wave in [server, pis] {
+        world.since = Some((Instant::now(), ", counted from the start of the daemons"));
         let started = try_join_all(wave.iter().map(async |node| {
             let daemon = start(world, node).await?;
             daemon.says("Ready", READY_LIMIT).await?;
@@ -43,6 +44,7 @@ async fn start_all(world: &mut World) -> Outcome {
 
 #[when(expr = "the daemon on {word} is started")]
 async fn start_one(world: &mut World, node: String) -> Outcome {
+    world.since = Some((Instant::now(), ", counted from the start of the daemon"));
     let daemon = start(world, &node).await?;
     if world.daemons.insert(node.clone(), daemon).is_some() {
         world.restarted = Some(node);

@@ -31,7 +31,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 
@@ -76,6 +76,8 @@ pub struct World {
     siege: Option<flood::Siege>,
     /// IPv4 packets that were kept to be sent again.
     kept: Vec<Vec<u8>>,
+    /// From when figures are told, until somebody reaches somebody: when that was, and what.
+    since: Option<(Instant, &'static str)>,
     /// What was measured, in sentences.
     measured: Vec<String>,
     /// What is written down meanwhile.

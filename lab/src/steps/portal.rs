@@ -1,5 +1,7 @@
 //! Captive portals, as their guests know them.
 
+use std::time::Instant;
+
 use cucumber::{given, when};
 
 use super::{Outcome, World};
@@ -9,7 +11,9 @@ use crate::places;
 #[given(expr = "{word} has logged in at the portal of {word}")]
 #[when(expr = "{word} logs in at the portal of {word}")]
 async fn logs_in(world: &mut World, device: String, venue: String) -> Outcome {
-    Ok(places::log_in(world.lab()?, &device, &venue).await?)
+    places::log_in(world.lab()?, &device, &venue).await?;
+    world.since = Some((Instant::now(), ", counted from the login"));
+    Ok(())
 }
 
 /// All of them, as when the time they paid for is over.
