@@ -63,3 +63,14 @@ Feature: What networks do to UDP while packets flow
     When no client says anything for 20 s
     Then www reaches laptop within 1 s
     And pings from node_one to v6router go directly by UDP within 1 s
+
+  # Who is told nothing has to be offered segments that fit.
+  Scenario: Machines that are deaf to "packet too big" exchange files all the same
+    Given the network "how-to"
+    And tinc is set up as it should be
+    And all daemons run
+    Then laptop reaches www within 5 s
+    And pings from node_one to v6router go directly by UDP within 8 s
+    Given www and laptop are deaf to "packet too big"
+    Then www sends 1000 kB to laptop by TCP within 5 s
+    And laptop sends 1000 kB to www by TCP within 5 s

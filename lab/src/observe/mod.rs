@@ -13,6 +13,7 @@ mod socket;
 mod state;
 mod trace;
 mod traffic;
+mod transfer;
 
 pub use capture::{Capture, Frames};
 pub use echo::Problem;
@@ -23,6 +24,7 @@ pub use refusal::{Refusal, refusal};
 pub use state::{KernelState, kernel_state};
 pub use trace::{Hop, trace};
 pub use traffic::{Traffic, traffic};
+pub use transfer::transfer;
 
 use std::io;
 use std::path::PathBuf;

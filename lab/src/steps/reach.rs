@@ -39,6 +39,17 @@ async fn reaches_and_tells(world: &mut World, from: String, to: String, limit: f
     Ok(())
 }
 
+#[then(expr = "{word} sends {int} kB to {word} by TCP within {float} s")]
+async fn sends(world: &mut World, from: String, len: usize, to: String, limit: f64) -> Outcome {
+    let (nodes, address) = ((world.node(&from)?, world.node(&to)?), world.address(&to)?);
+    let (len, limit) = (len * 1000, seconds(limit)?);
+    let took = observe::transfer(nodes.0, nodes.1, address, len, limit).await?;
+    if took.is_none() {
+        fail!("{len} bytes had not all arrived at {to} by then");
+    }
+    Ok(())
+}
+
 /// The only step that just waits, for silence is what it is about.
 #[when(expr = "no client says anything for {float} s")]
 async fn silence(_: &mut World, time: f64) -> Outcome {

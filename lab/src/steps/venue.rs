@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use anyhow::Context;
-use cucumber::{then, when};
+use cucumber::{given, then, when};
 use tokio::time::Instant;
 
 use super::line::line_of;
@@ -116,6 +116,18 @@ async fn uplink(world: &mut World, venue: String, mtu: u32) -> Outcome {
     for End { node, interface } in &line_of(world, &venue)?.ends {
         let set = ["ip", "link", "set", interface, "mtu", &mtu.to_string()];
         command(world, node, &set).await?;
+    }
+    Ok(())
+}
+
+/// As many hosts are whose administrators drop all of ICMP (RFC 2923 section 2.1).
+#[given(expr = "{word} and {word} are deaf to \"packet too big\"")]
+async fn deaf(world: &mut World, one: String, other: String) -> Outcome {
+    let rules = "add table inet deaf; \
+                 add chain inet deaf own { type filter hook input priority 0; }; \
+                 add rule inet deaf own icmpv6 type packet-too-big drop";
+    for node in [one, other] {
+        command(world, &node, &["nft", rules]).await?;
     }
     Ok(())
 }
