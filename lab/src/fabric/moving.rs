@@ -5,10 +5,12 @@ use std::fs;
 use std::io;
 use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::time::{Instant, sleep};
 
 use super::{FabricError, Lab, Node, Result};
 use crate::places;
@@ -17,6 +19,10 @@ use crate::plan::{End, Net};
 /// The bridge inside of a venue's router, and the interface outside.
 const INSIDE: &str = "lan0";
 const OUTSIDE: &str = "wan0";
+
+/// How long a kernel may take to tell that a carrier is gone, and how often it is looked.
+const CARRIER_LIMIT: Duration = Duration::from_secs(10);
+const GLANCE: Duration = Duration::from_millis(20);
 
 /// `AF_NETLINK` and `NETLINK_NETFILTER` of linux/socket.h and linux/netlink.h.
 const AF_NETLINK: i32 = 16;
@@ -84,6 +90,7 @@ impl Lab {
             ],
         )
         .await?;
+        self.carrier_missed(guest).await?;
         ip(
             there,
             &["link", "set", "dev", &name, "master", INSIDE, "up"],
@@ -94,6 +101,33 @@ impl Lab {
         }
         self.replan(guest, &port, venue, &name);
         Ok(())
+    }
+
+    /// Waits until a guest's kernel has told that the carrier is gone. It tells changes at most once a second and passes
+    /// over what has changed back by then, so that who is plugged in elsewhere at once would not hear of it, as nobody
+    /// with hands could manage.
+    async fn carrier_missed(&self, guest: &str) -> Result<()> {
+        let port = self.port_of(guest)?;
+        let links = &self.plan.links;
+        let link = links.iter().find(|link| link.ends.contains(&port));
+        let ends = link.into_iter().flat_map(|link| &link.ends);
+        let Some(end) = ends.into_iter().find(|end| end.node == guest) else {
+            return Ok(());
+        };
+        let node = self.node(guest)?;
+        let deadline = Instant::now() + CARRIER_LIMIT;
+        loop {
+            let show = ["ip", "-o", "link", "show", "dev", &end.interface];
+            let shown = node.exec(&show).await?;
+            if String::from_utf8_lossy(&shown.stdout).contains(" state DOWN ") {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                let what = format!("pull the cable of {}", end.interface);
+                return Err(failed(node, what, "its carrier is still there".to_owned()));
+            }
+            sleep(GLANCE).await;
+        }
     }
 
     /// The plan is of what is.
