@@ -91,6 +91,8 @@ pub fn plan(kind: VenueKind) -> Result<Plan, ModelError> {
 pub fn ruled(mut kind: VenueKind) -> Result<Plan, ModelError> {
     // What is stated is what its own router does.
     kind.behind = None;
+    // Who asks has addresses already, also where a venue would give its guests none.
+    (kind.dhcp, kind.dns, kind.ipv6) = (None, None, None);
     let mut plan = Plan::new(&Scenario::bench(kind)?);
     // What it does is to be found out, not to be held against it.
     plan.passages.clear();
