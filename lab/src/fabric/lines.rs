@@ -168,19 +168,22 @@ fn egress(interface: &str, tap: &str) -> Ruleset {
 
 /// Drops what tells a sender that its packet was too long, from this machine and from those behind it.
 fn silence() -> Ruleset {
-    let chain = |hook: &str| {
-        format!(
-            "  chain {hook} {{\n    type filter hook {hook} priority -5;\n    icmp type destination-unreachable icmp code \
-             frag-needed drop\n    icmpv6 type packet-too-big drop\n  }}\n"
-        )
-    };
+    // Of IPv6 only what a machine says itself: what it passes on may be about another line, or about a tunnel.
+    let text = "table inet silence {
+  chain forward {
+    type filter hook forward priority -5;
+    icmp type destination-unreachable icmp code frag-needed drop
+  }
+  chain output {
+    type filter hook output priority -5;
+    icmp type destination-unreachable icmp code frag-needed drop
+    icmpv6 type packet-too-big drop
+  }
+}
+";
     Ruleset {
         kind: "silence".to_owned(),
-        text: format!(
-            "table inet silence {{\n{}{}}}\n",
-            chain("forward"),
-            chain("output")
-        ),
+        text: text.to_owned(),
     }
 }
 
