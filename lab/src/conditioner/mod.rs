@@ -8,7 +8,7 @@
 //!  router ──> eth0 ──(egress: fwd)──> TAP ──> thread ──> eth0 (marked: accept) ──> cable
 //! ```
 //!
-//! [`Channel`] decides what becomes of frames and knows neither sockets nor clocks; [`Wire`] is the thread around one.
+//! [`Channel`] decides what becomes of frames and knows neither sockets nor clocks; `Wire` is the thread around one.
 //! Neither knows who uses the line.
 
 mod channel;
