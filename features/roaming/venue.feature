@@ -31,7 +31,7 @@ Feature: What happens to a venue or to a machine in it is over soon
     Then laptop reaches www within 40 s, and how soon is told
     And www reaches laptop within 2 s
 
-  Scenario: A server stands still for longer than a Pi has patience
+  Scenario: The server's daemon stands still for a while
     Given the network "how-to"
     And tinc is set up as it should be
     And node_one's tinc.conf also says "PingInterval = 3"
@@ -42,7 +42,7 @@ Feature: What happens to a venue or to a machine in it is over soon
     Then laptop reaches www within 40 s, and how soon is told
     And www reaches laptop within 2 s
 
-  Scenario: A Pi stands still for longer than the server has patience
+  Scenario: The Pi's daemon stands still for longer than the server's ping timeout
     Given the network "how-to"
     And tinc is set up as it should be
     And v6router's tinc.conf also says "PingInterval = 3"
