@@ -34,6 +34,7 @@ pub mod meta;
 pub mod name;
 pub mod node;
 pub mod options;
+pub mod router;
 mod scanf;
 pub mod subnet;
 pub mod tunnel;

@@ -1,0 +1,8 @@
+//! What a node is as an IPv6 router: its addresses, what it routes to whom, what it tells its own
+//! networks, and what the kernel has to look like for that.
+//!
+//! Knows neither netlink nor files.
+
+mod prefix;
+
+pub use prefix::{InterfaceAddress, Prefix, PrefixError, SLAAC_LEN};
