@@ -5,6 +5,7 @@ use std::panic::Location;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
+use strsim::levenshtein;
 
 /// A mistake in a scenario or in a file it refers to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -114,7 +115,10 @@ fn plain(message: &str) -> String {
 
 /// A remark to end an error about an unknown word with: the known word nearest to it, or all of them.
 pub(super) fn nearest(found: &str, known: &[String]) -> String {
-    let closest = known.iter().map(|word| (distance(found, word), word)).min();
+    let closest = known
+        .iter()
+        .map(|word| (levenshtein(found, word), word))
+        .min();
     match closest {
         None => String::new(),
         Some((distance, word)) if distance <= word.len() / 2 => format!("; did you mean `{word}`?"),
@@ -122,36 +126,9 @@ pub(super) fn nearest(found: &str, known: &[String]) -> String {
     }
 }
 
-/// Levenshtein distance in bytes.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut left = i + 1;
-        let mut diagonal = i;
-        for (y, cell) in b.bytes().zip(row.iter_mut().skip(1)) {
-            let best = (diagonal + usize::from(x != y))
-                .min(left + 1)
-                .min(*cell + 1);
-            diagonal = std::mem::replace(cell, best);
-            left = best;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn distance_counts_edits() {
-        assert_eq!(distance("adress", "address"), 1);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("kitten", "sitting"), 3);
-    }
 
     #[test]
     fn a_far_fetched_word_lists_all_known_ones() {

@@ -3,6 +3,8 @@
 //!
 //! Knows neither netlink nor files.
 
+mod config;
 mod prefix;
 
+pub use config::{Downstream, RouterConfig, Site};
 pub use prefix::{InterfaceAddress, Prefix, PrefixError, SLAAC_LEN};

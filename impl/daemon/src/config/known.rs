@@ -1,5 +1,7 @@
 //! Every variable of tinc 1.0, what this version does with it, and the nearest one to a typing error.
 
+use strsim::levenshtein;
+
 use super::set::ConfigSet;
 use super::values::complaint;
 
@@ -88,34 +90,23 @@ pub(crate) fn remarks(set: &ConfigSet) -> Vec<String> {
         .collect()
 }
 
-/// The variable that differs from `key` by at most a third of its letters.
+/// The variable that somebody means who writes `key`.
 fn nearest(key: &str) -> Option<&'static str> {
-    let key = key.to_ascii_lowercase();
-    VARIABLES
-        .iter()
-        .map(|(name, _)| (distance(&key, &name.to_ascii_lowercase()), *name))
-        .min()
-        .filter(|(distance, name)| *distance <= name.len().div_ceil(3))
-        .map(|(_, name)| name)
+    nearest_of(key, VARIABLES.iter().map(|(name, _)| *name))
 }
 
-/// Edit distance: insertions, deletions and replacements.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    // One more cell than `b` has letters, so every index below exists.
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut left = i + 1;
-        let mut diagonal = std::mem::replace(&mut row[0], left);
-        for (j, to) in b.iter().enumerate() {
-            let above = row[j + 1];
-            left = (above + 1)
-                .min(left + 1)
-                .min(diagonal + usize::from(from != *to));
-            diagonal = std::mem::replace(&mut row[j + 1], left);
-        }
-    }
-    row[b.len()]
+/// The one of `words` that differs from `found` by at most a third of its letters.
+pub(super) fn nearest_of<'w>(
+    found: &str,
+    words: impl IntoIterator<Item = &'w str>,
+) -> Option<&'w str> {
+    let found = found.to_ascii_lowercase();
+    words
+        .into_iter()
+        .map(|word| (levenshtein(&found, &word.to_ascii_lowercase()), word))
+        .min()
+        .filter(|(distance, word)| *distance <= word.len().div_ceil(3))
+        .map(|(_, word)| word)
 }
 
 #[cfg(test)]
@@ -127,7 +118,6 @@ mod tests {
         assert_eq!(nearest("ConectTo"), Some("ConnectTo"));
         assert_eq!(nearest("subnets"), Some("Subnet"));
         assert_eq!(nearest("xyzzy"), None);
-        assert_eq!(distance("kitten", "sitting"), 3);
     }
 
     #[test]

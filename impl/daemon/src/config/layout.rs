@@ -92,6 +92,11 @@ impl Layout {
         self.confbase.join("conf.d")
     }
 
+    /// What of an IPv6 router this node is.
+    pub(crate) fn router_toml(&self) -> PathBuf {
+        self.confbase.join("router.toml")
+    }
+
     /// The directory of host files.
     pub(crate) fn hosts(&self) -> PathBuf {
         self.confbase.join("hosts")

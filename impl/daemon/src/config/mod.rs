@@ -13,6 +13,7 @@ mod owners;
 mod packet;
 mod policy;
 mod proxy;
+pub(crate) mod router;
 mod rsa_keys;
 mod server;
 mod set;

@@ -1,0 +1,105 @@
+//! The text of `router.toml` as it is written, each value with its place.
+
+use std::net::Ipv6Addr;
+use std::ops::Range;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use toml::Spanned;
+use v6router_core::router::{InterfaceAddress, Prefix};
+
+use super::RouterError;
+use crate::config::known::nearest_of;
+
+/// The whole file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    pub(super) address: Spanned<InterfaceAddress>,
+    pub(super) gateway: Option<Spanned<Ipv6Addr>>,
+    pub(super) pool: Option<Spanned<Prefix>>,
+    /// What was given to us, for downstream networks that name no prefix.
+    pub(super) prefix: Option<Spanned<Prefix>>,
+    #[serde(default)]
+    pub(super) site: Vec<SiteTable>,
+    #[serde(default)]
+    pub(super) advertise: Vec<AdvertiseTable>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SiteTable {
+    pub(super) node: Spanned<String>,
+    pub(super) via: Spanned<Ipv6Addr>,
+    pub(super) prefix: Spanned<Prefix>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AdvertiseTable {
+    pub(super) interface: Spanned<String>,
+    pub(super) hotplug: Option<bool>,
+    pub(super) prefix: Option<Spanned<Prefix>>,
+    pub(super) address: Option<Spanned<Ipv6Addr>>,
+    #[serde(default)]
+    pub(super) dns: Vec<Ipv6Addr>,
+    #[serde(default)]
+    pub(super) search: Vec<Spanned<String>>,
+    pub(super) mtu: Option<Spanned<u32>>,
+}
+
+/// The text, kept so that a position can be told as a line.
+pub(super) struct Source {
+    path: PathBuf,
+    text: String,
+}
+
+impl Source {
+    pub(super) fn new(path: PathBuf, text: String) -> Self {
+        Self { path, text }
+    }
+
+    pub(super) fn parse(&self) -> Result<File, RouterError> {
+        toml::from_str(&self.text).map_err(|error| {
+            let reason = plain(error.message());
+            // What is missing at the top of the file is missing everywhere.
+            match error.span().filter(|span| span.start > 0) {
+                Some(span) => self.error(span, reason),
+                None => RouterError {
+                    file: self.path.clone(),
+                    line: None,
+                    reason,
+                },
+            }
+        })
+    }
+
+    pub(super) fn line(&self, span: &Range<usize>) -> usize {
+        let before = self.text.get(..span.start).unwrap_or(&self.text);
+        before.matches('\n').count() + 1
+    }
+
+    pub(super) fn error(&self, span: Range<usize>, reason: impl Into<String>) -> RouterError {
+        RouterError {
+            file: self.path.clone(),
+            line: Some(self.line(&span)),
+            reason: reason.into(),
+        }
+    }
+}
+
+/// Of an unknown key serde tells all the known ones; the nearest one is what the author meant.
+fn plain(message: &str) -> String {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let found = quoted
+        .next()
+        .filter(|_| message.starts_with("unknown field"));
+    let Some(found) = found else {
+        return message.trim().replace('\n', ", ");
+    };
+    let known: Vec<&str> = quoted.collect();
+    match nearest_of(found, known.iter().copied()) {
+        Some(word) => format!("unknown key `{found}'; did you mean `{word}'?"),
+        None => format!("unknown key `{found}'; known here: {}", known.join(", ")),
+    }
+}
