@@ -5,6 +5,7 @@
 
 mod config;
 mod prefix;
+pub mod wish;
 
 pub use config::{Downstream, RouterConfig, Site};
 pub use prefix::{InterfaceAddress, Prefix, PrefixError, SLAAC_LEN};
