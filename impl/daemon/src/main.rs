@@ -6,6 +6,7 @@
 mod cli;
 mod config;
 mod io;
+mod kernel;
 mod keys;
 mod logging;
 mod pidfile;

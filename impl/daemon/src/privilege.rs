@@ -4,11 +4,17 @@
 use std::ffi::CString;
 use std::path::Path;
 
+use caps::errors::CapsError;
+use caps::securebits::set_keepcaps;
+use caps::{CapSet, Capability, CapsHashSet};
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::mman::{MlockAllFlags, mlockall};
 use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
 use nix::unistd::{User, chdir, chroot, initgroups, setgid, setuid};
+
+/// What addresses, routes, settings, marks, and sockets for advertisements take.
+const OF_A_ROUTER: [Capability; 2] = [Capability::CAP_NET_ADMIN, Capability::CAP_NET_RAW];
 
 /// A step of giving things up that failed.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +22,9 @@ pub(crate) enum PrivilegeError {
     /// `-U` names nobody.
     #[error("unknown user `{0}'")]
     UnknownUser(String),
+    /// Capabilities are not as they have to be.
+    #[error("capabilities: {0}")]
+    Capabilities(CapsError),
     /// The system refused.
     #[error("{0} failed: {desc}", desc = .1.desc())]
     Refused(&'static str, Errno),
@@ -58,11 +67,16 @@ pub(crate) fn set_nice(nice: i32) -> Result<(), PrivilegeError> {
     Ok(())
 }
 
-/// Changes root to `root` and becomes `user`, where given.
+/// Changes root to `root` and becomes `user`, where given. What a router needs to keep the kernel
+/// as wished is kept by this thread if `routes`.
 ///
 /// # Errors
 /// If there is no such user or the system refuses; the process must then end.
-pub(crate) fn drop_to(user: Option<&str>, root: Option<&Path>) -> Result<(), PrivilegeError> {
+pub(crate) fn drop_to(
+    user: Option<&str>,
+    root: Option<&Path>,
+    routes: bool,
+) -> Result<(), PrivilegeError> {
     // The user is looked up while /etc/passwd can still be seen.
     let user = user.map(find).transpose()?;
     if let Some((user, name)) = &user {
@@ -74,10 +88,18 @@ pub(crate) fn drop_to(user: Option<&str>, root: Option<&Path>) -> Result<(), Pri
         chdir("/").map_err(|errno| PrivilegeError::Refused("chdir", errno))?;
     }
     if let Some((user, _)) = &user {
+        set_keepcaps(routes).map_err(PrivilegeError::Capabilities)?;
         setuid(user.uid).map_err(|errno| PrivilegeError::Refused("setuid", errno))?;
         // A process that can climb back has not dropped anything.
         if !user.uid.is_root() && setuid(nix::unistd::ROOT).is_ok() {
             return Err(PrivilegeError::Refused("setuid", Errno::EPERM));
+        }
+        if routes && !user.uid.is_root() {
+            // Permitted is what we had; in effect is nothing.
+            let kept: CapsHashSet = OF_A_ROUTER.into_iter().collect();
+            caps::set(None, CapSet::Effective, &kept)
+                .and_then(|()| caps::set(None, CapSet::Permitted, &kept))
+                .map_err(PrivilegeError::Capabilities)?;
         }
     }
     Ok(())
@@ -98,7 +120,7 @@ mod tests {
 
     #[test]
     fn an_unknown_user_is_named() {
-        let error = drop_to(Some("v6router_no_such_user"), None).unwrap_err();
+        let error = drop_to(Some("v6router_no_such_user"), None, false).unwrap_err();
         assert_eq!(error.to_string(), "unknown user `v6router_no_such_user'");
     }
 }

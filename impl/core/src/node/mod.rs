@@ -185,6 +185,14 @@ impl Node {
         Arc::clone(&self.picture)
     }
 
+    /// Whether any other node is reachable.
+    #[must_use]
+    pub fn reaches_anyone(&self) -> bool {
+        let me = self.me();
+        let mut peers = self.peers.iter();
+        peers.any(|(id, peer)| id != me && peer.path.is_some())
+    }
+
     fn me(&self) -> NodeId {
         self.graph.me()
     }

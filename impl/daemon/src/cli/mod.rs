@@ -5,7 +5,7 @@ mod tincd;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -48,6 +48,21 @@ enum Command {
         )]
         options: Vec<OsString>,
     },
+    /// Put addresses, routes and settings back that a killed daemon has left behind
+    ///
+    /// A daemon that is stopped does so itself, and one that is started does it for its
+    /// predecessor. Example: `v6router down -n vpn`.
+    Down {
+        /// The network: /etc/tinc/NET
+        #[arg(short, long, value_name = "NET")]
+        net: Option<String>,
+        /// Its configuration directory, in place of /etc/tinc/NET
+        #[arg(short, long, value_name = "DIR")]
+        config: Option<PathBuf>,
+        /// Its pid file, in place of /run/tinc.NET.pid
+        #[arg(long, value_name = "FILE")]
+        pidfile: Option<PathBuf>,
+    },
     /// Print a completion script for a shell
     ///
     /// Example: `v6router completions bash > /etc/bash_completion.d/v6router`.
@@ -69,10 +84,32 @@ pub(crate) fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
     match Cli::parse_from(words).command {
         Command::Tincd { options } => tincd("v6router tincd", options),
+        Command::Down {
+            net,
+            config,
+            pidfile,
+        } => down(net, config, pidfile),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "v6router", &mut script);
             print(&script)
+        }
+    }
+}
+
+fn down(net: Option<String>, config: Option<PathBuf>, pidfile: Option<PathBuf>) -> ExitCode {
+    let layout = match Layout::new(net, config, pidfile, None) {
+        Ok(layout) => layout,
+        Err(error) => {
+            eprintln!("v6router down: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    match run::down(&layout) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("v6router down: {error:#}");
+            ExitCode::FAILURE
         }
     }
 }

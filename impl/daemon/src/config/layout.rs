@@ -77,6 +77,11 @@ impl Layout {
         &self.pidfile
     }
 
+    /// What was done to the kernel and is to be undone.
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.pidfile.with_extension("kernel")
+    }
+
     /// The log file, if one was asked for.
     pub(crate) fn logfile(&self) -> Option<&Path> {
         self.logfile.as_deref()

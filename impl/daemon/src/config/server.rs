@@ -7,6 +7,7 @@ use v6router_core::dataplane::Policy;
 use v6router_core::name::NodeName;
 use v6router_core::node::Trust;
 use v6router_core::options::Options;
+use v6router_core::router::RouterConfig;
 use v6router_core::subnet::Subnet;
 
 use super::device::device;
@@ -18,6 +19,7 @@ use super::owners::{owners, trust};
 use super::packet::packet_spec;
 use super::policy::policy;
 use super::proxy::Proxy;
+use super::router::{self, RouterError};
 use super::rsa_keys::{self, OwnKey};
 use super::set::ConfigSet;
 use super::syntax::{Assignment, Override};
@@ -41,6 +43,8 @@ pub(crate) struct ServerConfig {
     pub(crate) owners: Vec<(NodeName, Subnet)>,
     pub(crate) private_key: OwnKey,
     pub(crate) listen: Listen,
+    /// What of an IPv6 router we are, if any.
+    pub(crate) router: Option<RouterConfig>,
     /// By whose help outgoing connections are made.
     pub(crate) proxy: Option<Proxy>,
     /// What carries our frames.
@@ -103,6 +107,9 @@ pub(crate) enum ServerError {
     /// A value that cannot be used.
     #[error(transparent)]
     Bad(#[from] BadValue),
+    /// `router.toml` is wrong.
+    #[error("{}", lines(.0))]
+    Router(Vec<RouterError>),
     /// A variable that has to be there.
     #[error("{0}")]
     Missing(String),
@@ -128,6 +135,7 @@ impl ServerConfig {
         let mut reader = Reader::new(&set);
         let mut config = Self::typed(name, layout, &mut reader)?;
         complaints.extend(reader.into_complaints());
+        config.router = router::read(layout).map_err(ServerError::Router)?;
         if config.trust.is_strict() {
             let (owners, skipped) = owners(&config.name, &set, layout, overrides);
             config.owners = owners;
@@ -150,7 +158,18 @@ impl ServerConfig {
         self.scripts_interpreter = new.scripts_interpreter;
         self.graph_dump = new.graph_dump;
         self.hostnames = new.hostnames;
-        known::need_restart(&self.source, &new.source)
+        let mut need_restart = known::need_restart(&self.source, &new.source);
+        let way_out = |config: &Option<RouterConfig>| {
+            let router = config.as_ref();
+            router.map(|router| router.gateway.is_some())
+        };
+        // Sockets are marked when they are opened.
+        if way_out(&self.router) == way_out(&new.router) {
+            self.router = new.router;
+        } else {
+            need_restart.push("router.toml");
+        }
+        need_restart
     }
 
     fn typed(name: NodeName, layout: &Layout, r: &mut Reader<'_>) -> Result<Self, ServerError> {
@@ -168,6 +187,7 @@ impl ServerConfig {
             owners: Vec::new(),
             private_key: rsa_keys::own(r, layout)?,
             listen: Listen::read(r)?,
+            router: None,
             proxy: Proxy::read(r)?,
             device: device(policy.mode, r, layout)?,
             scripts_interpreter: text(r, "ScriptsInterpreter"),
@@ -182,6 +202,11 @@ impl ServerConfig {
             source: ConfigSet::default(),
         })
     }
+}
+
+fn lines(errors: &[RouterError]) -> String {
+    let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    lines.join("\n")
 }
 
 impl Listen {

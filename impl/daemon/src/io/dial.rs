@@ -31,6 +31,8 @@ pub(crate) struct DialSetup {
     pub(crate) family: Family,
     /// `BindToInterface`.
     pub(crate) interface: Option<String>,
+    /// What routing rules know the tunnel's packets by, if they do.
+    pub(crate) mark: Option<u32>,
     /// The only listening address of a family, from which its connections start.
     pub(crate) sources: Vec<IpAddr>,
     /// For each address.
@@ -140,6 +142,9 @@ async fn tcp(peer: SocketAddr, setup: &DialSetup) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(peer), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
     socket.bind_device(setup.interface.as_deref().map(str::as_bytes))?;
+    if let Some(mark) = setup.mark {
+        socket.set_mark(mark)?;
+    }
     let source = setup
         .sources
         .iter()
@@ -174,6 +179,7 @@ mod tests {
         DialSetup {
             family: Family::Any,
             interface: None,
+            mark: None,
             sources: vec![IpAddr::from([127, 0, 0, 1])],
             timeout: Duration::from_secs(2),
             proxy: None,

@@ -214,7 +214,7 @@ fn any_port(address: SocketAddr, preferred: u16, open: impl Fn(SocketAddr) -> Op
 }
 
 fn pair(address: SocketAddr, interface: Option<&str>, setup: UdpSetup) -> Opened {
-    let tcp = tcp_socket(address, interface).map_err(|error| ("tcp", error))?;
+    let tcp = tcp_socket(address, interface, setup.mark).map_err(|error| ("tcp", error))?;
     // With port 0 the kernel chooses, and UDP takes the same.
     let port = tcp.local_addr().map_err(|error| ("tcp", error))?.port();
     beside(tcp, SocketAddr::new(address.ip(), port), interface, setup)
@@ -231,8 +231,12 @@ fn beside(
     Ok(Pair { tcp, udp, address })
 }
 
-fn tcp_socket(address: SocketAddr, interface: Option<&str>) -> io::Result<TcpListener> {
-    let socket = bare(address, Type::STREAM, Protocol::TCP, interface)?;
+fn tcp_socket(
+    address: SocketAddr,
+    interface: Option<&str>,
+    mark: Option<u32>,
+) -> io::Result<TcpListener> {
+    let socket = bare(address, Type::STREAM, Protocol::TCP, interface, mark)?;
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
     // Connections that are accepted inherit it.
@@ -246,6 +250,7 @@ pub(super) fn bare(
     kind: Type,
     protocol: Protocol,
     interface: Option<&str>,
+    mark: Option<u32>,
 ) -> io::Result<socket2::Socket> {
     let socket = socket2::Socket::new(Domain::for_address(address), kind, Some(protocol))?;
     socket.set_nonblocking(true)?;
@@ -253,6 +258,9 @@ pub(super) fn bare(
         socket.set_only_v6(true)?;
     }
     socket.bind_device(interface.map(str::as_bytes))?;
+    if let Some(mark) = mark {
+        socket.set_mark(mark)?;
+    }
     Ok(socket)
 }
 
@@ -264,6 +272,7 @@ mod tests {
         dont_fragment: true,
         receive_buffer: None,
         send_buffer: None,
+        mark: None,
     };
 
     fn listen(port: u16, family: Family, host: Option<&str>) -> Listen {

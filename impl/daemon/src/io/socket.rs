@@ -25,6 +25,8 @@ pub(crate) struct UdpSetup {
     pub(crate) receive_buffer: Option<usize>,
     /// Bytes; `None` leaves it to the kernel.
     pub(crate) send_buffer: Option<usize>,
+    /// What routing rules know the tunnel's packets by, if they do.
+    pub(crate) mark: Option<u32>,
 }
 
 /// A UDP address of ours.
@@ -47,7 +49,7 @@ impl Socket {
         interface: Option<&str>,
         setup: UdpSetup,
     ) -> io::Result<Self> {
-        let open = || bare(address, Type::DGRAM, Protocol::UDP, interface);
+        let open = || bare(address, Type::DGRAM, Protocol::UDP, interface, setup.mark);
         let udp = open()?;
         udp.set_broadcast(true)?;
         // Root may have more than the kernel's limit for everybody; an ordinary process gets what

@@ -23,6 +23,8 @@ use tokio::sync::mpsc;
 /// After a change, further ones are gathered so long; ours. A cable that is plugged in brings a
 /// link, then addresses, then routes.
 const GATHER: Duration = Duration::from_secs(1);
+/// After a change of an interface, further ones are gathered so long; ours.
+const SETTLE: Duration = Duration::from_millis(100);
 /// Facts remembered; ours. A router with more routes than that has no use for this.
 const MAX_FACTS: usize = 1024;
 
@@ -41,6 +43,27 @@ pub(crate) fn network(own: u32, changes: mpsc::Sender<()>) -> std::io::Result<()
     ])?;
     tokio::spawn(connection);
     tokio::spawn(listen(own, messages, changes));
+    Ok(())
+}
+
+/// Tells `changes` whenever an interface or an IPv6 address on one has changed, as long as somebody
+/// listens.
+///
+/// # Errors
+/// If the kernel does not let us listen.
+pub(crate) fn interfaces(changes: mpsc::Sender<()>) -> std::io::Result<()> {
+    let (connection, _, mut messages) =
+        new_multicast_connection(&[MulticastGroup::Link, MulticastGroup::Ipv6Ifaddr])?;
+    tokio::spawn(connection);
+    tokio::spawn(async move {
+        while messages.next().await.is_some() {
+            while messages.try_recv().is_ok() {}
+            if changes.send(()).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(SETTLE).await;
+        }
+    });
     Ok(())
 }
 

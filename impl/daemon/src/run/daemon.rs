@@ -15,6 +15,7 @@ use tracing::{debug, info, warn};
 use v6router_core::node::{ConnId, Input, Node, Order};
 
 use super::picture::Pictures;
+use super::routing::Routing;
 use super::streams::{DialResult, Dialling, Stream};
 use crate::cli::Invocation;
 use crate::config::ServerConfig;
@@ -51,6 +52,8 @@ pub(super) struct Daemon {
     pub(super) rng: ThreadRng,
     pub(super) device: Arc<Device>,
     pub(super) datapath: Datapath,
+    /// The router beside us, if we are one.
+    pub(super) routing: Option<Routing>,
     pub(super) reports: Reports,
     pub(super) runner: Runner,
     pub(super) streams: HashMap<ConnId, Stream>,

@@ -8,6 +8,7 @@ mod daemon;
 mod outputs;
 mod picture;
 mod reload;
+mod routing;
 mod start;
 mod streams;
 
@@ -21,7 +22,7 @@ use tracing::{error, info, warn};
 use v6router_core::crypto::rsa::{PrivateKey, PublicKey};
 
 use crate::cli::{Invocation, unreadable};
-use crate::config::{ConfigSet, OwnKey, ServerConfig, describe};
+use crate::config::{ConfigSet, Layout, OwnKey, ServerConfig, describe};
 use crate::io::activation;
 use crate::io::device::{Device, device_mac};
 use crate::keys::{self, Loaded};
@@ -31,6 +32,7 @@ use crate::privilege;
 use crate::scripts::Scripts;
 use crate::signals::Signals;
 use daemon::{Daemon, Setup};
+use routing::Routing;
 
 /// Runs the daemon until it is told to stop.
 pub(crate) fn run(mut invocation: Invocation) -> ExitCode {
@@ -88,6 +90,19 @@ pub(crate) fn run(mut invocation: Invocation) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
+}
+
+/// Puts back what a daemon that was killed has left behind.
+///
+/// # Errors
+/// If a daemon is at work, or the kernel does not speak with us.
+pub(crate) fn down(layout: &Layout) -> anyhow::Result<()> {
+    // Nobody may start meanwhile.
+    let _pidfile = PidFile::take(layout.pidfile(), layout.netname())?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(routing::heal(&layout.journal()))
 }
 
 /// Detaches if that is wanted. Nothing may have made a thread before.
@@ -190,9 +205,12 @@ async fn live(setup: Setup, log: Log, private_key: PrivateKey) -> anyhow::Result
         device: device.path().to_owned(),
         interface: device.name().to_owned(),
     };
+    let journal = invocation.layout.journal();
+    let routing = Routing::start(config.router.as_ref(), device.name(), &journal).await?;
+    let beside = routing.clone();
     let outcome = tokio::select! {
         () = scripts.tinc_up() => {
-            work(setup, log, private_key, &device, &mut scripts, &mut signals).await
+            work(setup, log, private_key, &device, beside, &mut scripts, &mut signals).await
         }
         name = signals.stop() => {
             info!("Got {name} signal");
@@ -200,6 +218,9 @@ async fn live(setup: Setup, log: Log, private_key: PrivateKey) -> anyhow::Result
         }
     };
     scripts.tinc_down().await;
+    if let Some(routing) = routing {
+        routing.stop().await;
+    }
     outcome
 }
 
@@ -209,21 +230,24 @@ async fn work(
     log: Log,
     private_key: PrivateKey,
     device: &Arc<Device>,
+    routing: Option<Routing>,
     scripts: &mut Scripts,
     signals: &mut Signals,
 ) -> anyhow::Result<()> {
     let nice = setup.config.nice;
+    let routes = setup.config.router.is_some();
     let user = setup.invocation.user.clone();
     let root = setup
         .invocation
         .chroot
         .then(|| setup.invocation.layout.confbase().to_owned());
-    let mut daemon = Daemon::start(setup, log, private_key, device, scripts.clone()).await?;
+    let mut daemon =
+        Daemon::start(setup, log, private_key, device, routing, scripts.clone()).await?;
     info!("Ready");
     if let Some(nice) = nice {
         privilege::set_nice(nice)?;
     }
-    privilege::drop_to(user.as_deref(), root.as_deref())?;
+    privilege::drop_to(user.as_deref(), root.as_deref(), routes)?;
     if root.is_some() {
         scripts.confbase = Path::new("/").to_owned();
         daemon.root_changed(scripts.clone());

@@ -45,6 +45,9 @@ impl Daemon {
                 Output::Publish(picture) => {
                     self.pictures.changed();
                     self.datapath.shared().publish(picture);
+                    if let Some(routing) = &self.routing {
+                        routing.tunnel(self.node.reaches_anyone());
+                    }
                 }
             }
         }

@@ -59,6 +59,9 @@ impl Daemon {
         let pmtu = config.numbers.pmtu;
         let owners = config.trust.is_strict().then(|| config.owners.clone());
         let interpreter = config.scripts_interpreter.clone();
+        if let (Some(routing), Some(router)) = (&self.routing, &config.router) {
+            routing.reload(router.clone());
+        }
         self.dialling.setup.interface = config.listen.interface.clone();
         // Whatever was doubtful may have been corrected.
         self.dialling.doubtful.clear();

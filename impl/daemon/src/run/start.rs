@@ -15,9 +15,11 @@ use v6router_core::addr::Port;
 use v6router_core::crypto::rsa::PrivateKey;
 use v6router_core::node::{Node, Settings, SocketFamily};
 use v6router_core::options::Options;
+use v6router_core::router::wish::MARK;
 
 use super::daemon::{Announcing, Channels, Daemon, Setup};
 use super::picture::Pictures;
+use super::routing::Routing;
 use super::streams::Dialling;
 use crate::config::{ServerConfig, describe};
 use crate::io::admission::{Admission, Tarpit};
@@ -45,14 +47,18 @@ impl Daemon {
         log: Log,
         private_key: PrivateKey,
         device: &Arc<Device>,
+        routing: Option<Routing>,
         scripts: Scripts,
     ) -> anyhow::Result<Self> {
         let inherited = std::mem::take(&mut setup.inherited);
         let config = &setup.config;
+        let way_out = config.router.as_ref().and_then(|router| router.gateway);
+        let mark = way_out.map(|_| MARK);
         let udp = UdpSetup {
             dont_fragment: config.options.contains(Options::PMTU_DISCOVERY),
             receive_buffer: config.numbers.udp_receive_buffer,
             send_buffer: config.numbers.udp_send_buffer,
+            mark,
         };
         let pairs = listen::open(&config.listen, udp, inherited).await?;
         let addresses: Vec<SocketAddr> = pairs.iter().map(|pair| pair.address).collect();
@@ -94,6 +100,7 @@ impl Daemon {
             setup: DialSetup {
                 family: config.listen.family,
                 interface: config.listen.interface.clone(),
+                mark,
                 sources: sources(&addresses),
                 timeout: config.numbers.ping_timeout,
                 proxy: config.proxy.clone(),
@@ -118,6 +125,7 @@ impl Daemon {
             rng,
             device: Arc::clone(device),
             datapath,
+            routing,
             reports,
             runner: Runner::start(scripts),
             streams: HashMap::new(),

@@ -1,0 +1,235 @@
+//! What the kernel has, as far as somebody may wish for it.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use futures::TryStreamExt as _;
+use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
+use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkLayerType, LinkMessage};
+use rtnetlink::packet_route::route::{
+    RouteAddress, RouteAttribute, RouteMessage, RouteProtocol, RouteType,
+};
+use rtnetlink::packet_route::rule::{RuleAttribute, RuleMessage};
+use rtnetlink::{Handle, IpVersion, RouteMessageBuilder};
+use v6router_core::router::wish::{Item, Link, Route, Rule, Way, Who};
+use v6router_core::router::{InterfaceAddress, Prefix};
+
+use super::settings;
+
+/// What was there when it was taken.
+pub(super) struct Picture {
+    links: Vec<LinkMessage>,
+    addresses: Vec<AddressMessage>,
+    routes: Vec<RouteMessage>,
+    rules: Vec<RuleMessage>,
+}
+
+impl Picture {
+    pub(super) async fn take(handle: &Handle) -> Result<Self, rtnetlink::Error> {
+        let every_route = RouteMessageBuilder::<Ipv6Addr>::new().build();
+        Ok(Self {
+            links: handle.link().get().execute().try_collect().await?,
+            addresses: handle.address().get().execute().try_collect().await?,
+            routes: handle
+                .route()
+                .get(every_route)
+                .execute()
+                .try_collect()
+                .await?,
+            rules: handle
+                .rule()
+                .get(IpVersion::V6)
+                .execute()
+                .try_collect()
+                .await?,
+        })
+    }
+
+    /// The interfaces.
+    pub(super) fn links(&self) -> Vec<Link> {
+        let named = |link: &LinkMessage| {
+            Some(Link {
+                name: name(link)?.to_owned(),
+                is_6lowpan: link.header.link_layer_type == LinkLayerType::Sixlowpan,
+                is_loopback: link.header.flags.contains(LinkFlags::Loopback),
+            })
+        };
+        self.links.iter().filter_map(named).collect()
+    }
+
+    /// The number of an interface.
+    pub(super) fn index(&self, interface: &str) -> Option<u32> {
+        Some(self.link(interface)?.header.index)
+    }
+
+    fn link(&self, interface: &str) -> Option<&LinkMessage> {
+        let mut links = self.links.iter();
+        links.find(|link| name(link) == Some(interface))
+    }
+
+    /// Whether something is as wished, whoever made it so.
+    pub(super) fn has(&self, item: &Item) -> bool {
+        match item {
+            Item::Up { interface } => self
+                .link(interface)
+                .is_some_and(|link| link.header.flags.contains(LinkFlags::Up)),
+            Item::NoQueue { interface } => self.link(interface).is_some_and(|link| {
+                let attributes = link.attributes.iter();
+                let mut queues = attributes.filter_map(|attribute| match attribute {
+                    LinkAttribute::Qdisc(kind) => Some(kind.as_str()),
+                    _ => None,
+                });
+                queues.any(|kind| kind == "noqueue")
+            }),
+            Item::Address {
+                interface, address, ..
+            } => self
+                .index(interface)
+                .is_some_and(|index| self.address(index, *address).is_some()),
+            Item::Setting { .. } | Item::Forwarding => settings::has(item),
+            Item::Route(route) => self.route(route).is_some(),
+            Item::Rule(rule) => self.rule(rule).is_some(),
+        }
+    }
+
+    /// The address of an interface, if it is there.
+    pub(super) fn address(&self, index: u32, wanted: InterfaceAddress) -> Option<&AddressMessage> {
+        self.addresses.iter().find(|one| {
+            one.header.index == index
+                && one.header.prefix_len == wanted.len
+                && address_of(one) == Some(IpAddr::V6(wanted.address))
+        })
+    }
+
+    /// The route, if it is there.
+    pub(super) fn route(&self, wanted: &Route) -> Option<&RouteMessage> {
+        let (kind, gateway, interface) = match &wanted.way {
+            Way::Link { interface } => (RouteType::Unicast, None, Some(interface)),
+            Way::Via { gateway, interface } => {
+                (RouteType::Unicast, Some(*gateway), Some(interface))
+            }
+            Way::Unreachable => (RouteType::Unreachable, None, None),
+        };
+        let index = interface.map(|interface| self.index(interface));
+        self.routes.iter().find(|route| {
+            let facts = RouteFacts::of(route);
+            route.header.kind == kind
+                && facts.to == wanted.to
+                && facts.table == wanted.table
+                && facts.metric == wanted.metric
+                && facts.gateway == gateway
+                // The kernel says that of what is unreachable the way out is the loopback.
+                && index.is_none_or(|index| index.is_some() && facts.interface == index)
+        })
+    }
+
+    /// The rule, if it is there.
+    pub(super) fn rule(&self, wanted: &Rule) -> Option<&RuleMessage> {
+        self.rules.iter().find(|rule| {
+            let facts = RuleFacts::of(rule);
+            let (from, mark) = match wanted.who {
+                Who::Anybody => (None, None),
+                Who::From(prefix) => (Some(prefix), None),
+                Who::Unmarked(mark) => (None, Some(mark)),
+            };
+            facts.priority == wanted.priority
+                && facts.table == wanted.table
+                && facts.from == from
+                && facts.mark == mark
+                && facts.no_default == wanted.no_default
+        })
+    }
+}
+
+fn name(link: &LinkMessage) -> Option<&str> {
+    link.attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            LinkAttribute::IfName(name) => Some(name.as_str()),
+            _ => None,
+        })
+}
+
+/// On a point-to-point link `Address` is the other end.
+fn address_of(message: &AddressMessage) -> Option<IpAddr> {
+    let attributes = || message.attributes.iter();
+    let local = attributes().find_map(|attribute| match attribute {
+        AddressAttribute::Local(address) => Some(*address),
+        _ => None,
+    });
+    local.or_else(|| {
+        attributes().find_map(|attribute| match attribute {
+            AddressAttribute::Address(address) => Some(*address),
+            _ => None,
+        })
+    })
+}
+
+struct RouteFacts {
+    to: Prefix,
+    table: u32,
+    metric: u32,
+    gateway: Option<Ipv6Addr>,
+    interface: Option<u32>,
+}
+
+impl RouteFacts {
+    fn of(route: &RouteMessage) -> Self {
+        let len = route.header.destination_prefix_length;
+        let mut facts = Self {
+            to: Prefix::of(Ipv6Addr::UNSPECIFIED, len),
+            table: route.header.table.into(),
+            metric: 0,
+            gateway: None,
+            interface: None,
+        };
+        for attribute in &route.attributes {
+            match attribute {
+                RouteAttribute::Destination(RouteAddress::Inet6(to)) => {
+                    facts.to = Prefix::of(*to, len);
+                }
+                RouteAttribute::Gateway(RouteAddress::Inet6(gateway)) => {
+                    facts.gateway = Some(*gateway);
+                }
+                RouteAttribute::Table(table) => facts.table = *table,
+                RouteAttribute::Priority(metric) => facts.metric = *metric,
+                RouteAttribute::Oif(index) => facts.interface = Some(*index),
+                _ => {}
+            }
+        }
+        facts
+    }
+}
+
+#[derive(Default)]
+struct RuleFacts {
+    priority: u32,
+    from: Option<Prefix>,
+    mark: Option<u32>,
+    table: u32,
+    no_default: bool,
+}
+
+impl RuleFacts {
+    fn of(rule: &RuleMessage) -> Self {
+        let mut facts = Self {
+            table: rule.header.table.into(),
+            ..Self::default()
+        };
+        for attribute in &rule.attributes {
+            match attribute {
+                RuleAttribute::Priority(priority) => facts.priority = *priority,
+                RuleAttribute::Source(IpAddr::V6(from)) => {
+                    facts.from = Some(Prefix::of(*from, rule.header.src_len));
+                }
+                RuleAttribute::FwMark(mark) if *mark != 0 => facts.mark = Some(*mark),
+                RuleAttribute::Table(table) => facts.table = *table,
+                RuleAttribute::SuppressPrefixLen(0) => facts.no_default = true,
+                _ => {}
+            }
+        }
+        facts
+    }
+}
+
+/// Whose routes are ours (`RTPROT`): a number nobody else has taken.
+pub(super) const PROTOCOL: RouteProtocol = RouteProtocol::Other(165);
