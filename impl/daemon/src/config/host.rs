@@ -52,7 +52,7 @@ pub(crate) struct HostFile {
     pub(crate) addresses: Vec<Address>,
     pub(crate) config: HostConfig,
     /// What is wrong without making the file useless, one line each.
-    pub(crate) complaints: Vec<String>,
+    pub(crate) complaints: Vec<BadValue>,
 }
 
 /// Why a host file is of no use.

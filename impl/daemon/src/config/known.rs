@@ -3,7 +3,7 @@
 use strsim::levenshtein;
 
 use super::set::ConfigSet;
-use super::values::complaint;
+use super::values::BadValue;
 
 /// What becomes of a variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +72,7 @@ pub(crate) fn need_restart(old: &ConfigSet, new: &ConfigSet) -> Vec<&'static str
 }
 
 /// One line for every entry that will not do what its author expects.
-pub(crate) fn remarks(set: &ConfigSet) -> Vec<String> {
+pub(crate) fn remarks(set: &ConfigSet) -> Vec<BadValue> {
     set.iter()
         .filter_map(|entry| {
             let known = VARIABLES
@@ -80,10 +80,10 @@ pub(crate) fn remarks(set: &ConfigSet) -> Vec<String> {
                 .find(|(name, _)| name.eq_ignore_ascii_case(&entry.key));
             match known {
                 Some((_, Works)) => None,
-                Some((_, NoEffect(why))) => Some(complaint(entry, why)),
+                Some((_, NoEffect(why))) => Some(BadValue::new(entry, *why)),
                 None => Some(match nearest(&entry.key) {
-                    Some(name) => complaint(entry, format_args!("unknown variable; {name}?")),
-                    None => complaint(entry, "unknown variable"),
+                    Some(name) => BadValue::new(entry, format!("unknown variable; {name}?")),
+                    None => BadValue::new(entry, "unknown variable"),
                 }),
             }
         })
@@ -133,7 +133,10 @@ mod tests {
     fn only_what_has_no_effect_is_remarked_on() {
         let set = ConfigSet::from_text("name = x\nPortt = 1\nUPnP = yes\nfoobarbaz = 1\n");
         assert_eq!(
-            remarks(&set),
+            remarks(&set)
+                .iter()
+                .map(BadValue::to_string)
+                .collect::<Vec<_>>(),
             [
                 "tinc.conf line 2: Portt = 1: unknown variable; Port?".to_owned(),
                 format!("tinc.conf line 3: UPnP = yes: {OF_1_1}"),

@@ -144,7 +144,7 @@ mod tests {
     use super::super::set::ConfigSet;
     use super::*;
 
-    fn read(text: &str) -> (Result<Numbers, BadValue>, Vec<String>) {
+    fn read(text: &str) -> (Result<Numbers, BadValue>, Vec<BadValue>) {
         let set = ConfigSet::from_text(text);
         let mut reader = Reader::new(&set);
         let numbers = Numbers::read(&mut reader);

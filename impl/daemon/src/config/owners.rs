@@ -7,7 +7,7 @@ use v6router_core::subnet::Subnet;
 use super::layout::Layout;
 use super::set::ConfigSet;
 use super::syntax::Override;
-use super::values::{Reader, complaint};
+use super::values::{BadValue, Complaint, Reader};
 
 /// `StrictSubnets` and `TunnelServer`, which implies it.
 pub(super) fn trust(r: &mut Reader<'_>) -> Trust {
@@ -26,14 +26,16 @@ pub(crate) fn owners(
     set: &ConfigSet,
     layout: &Layout,
     overrides: &[Override],
-) -> (Vec<(NodeName, Subnet)>, Vec<String>) {
+) -> (Vec<(NodeName, Subnet)>, Vec<Complaint>) {
     let mut owners = Vec::new();
     let mut complaints = Vec::new();
     let mut take = |name: &NodeName, set: &ConfigSet| {
         for entry in set.all("Subnet") {
             match Subnet::parse_config(&entry.value) {
                 Ok(subnet) => owners.push((name.clone(), subnet)),
-                Err(error) => complaints.push(complaint(entry, format_args!("{error}; skipped"))),
+                Err(error) => {
+                    complaints.push(BadValue::new(entry, format!("{error}; skipped")).into())
+                }
             }
         }
     };
@@ -42,7 +44,7 @@ pub(crate) fn owners(
     for name in names(layout) {
         match ConfigSet::host(layout, &name, overrides) {
             Ok(host) => take(&name, &host),
-            Err(error) => unreadable.push(format!("{error}; its subnets are unknown")),
+            Err(error) => unreadable.push(Complaint::Owner(error)),
         }
     }
     complaints.extend(unreadable);
@@ -64,7 +66,7 @@ mod tests {
     use super::*;
     use crate::testing::TempDir;
 
-    fn read(text: &str) -> (Trust, Vec<String>) {
+    fn read(text: &str) -> (Trust, Vec<BadValue>) {
         let set = ConfigSet::from_text(text);
         let mut reader = Reader::new(&set);
         (trust(&mut reader), reader.into_complaints())
@@ -102,7 +104,8 @@ mod tests {
             ]
         );
         assert_eq!(complaints.len(), 2, "{complaints:?}");
-        assert!(complaints[0].contains("bob line 2"), "{complaints:?}");
-        assert!(complaints[1].contains("eve"), "{complaints:?}");
+        let said: Vec<String> = complaints.iter().map(ToString::to_string).collect();
+        assert!(said[0].contains("bob line 2"), "{said:?}");
+        assert!(said[1].contains("eve"), "{said:?}");
     }
 }

@@ -73,7 +73,7 @@ mod tests {
     use super::super::set::ConfigSet;
     use super::*;
 
-    fn read(text: &str) -> (Result<PacketSpec, ServerError>, Vec<String>) {
+    fn read(text: &str) -> (Result<PacketSpec, ServerError>, Vec<BadValue>) {
         let set = ConfigSet::from_text(text);
         let mut reader = Reader::new(&set);
         let spec = packet_spec(&mut reader);

@@ -23,7 +23,7 @@ use super::router::{self, RouterError};
 use super::rsa_keys::{self, OwnKey};
 use super::set::ConfigSet;
 use super::syntax::{Assignment, Override};
-use super::values::{BadValue, Reader, place};
+use super::values::{BadValue, Complaint, Reader, place};
 use crate::io::device::DeviceSetup;
 
 /// Our own configuration.
@@ -59,7 +59,7 @@ pub(crate) struct ServerConfig {
     /// Nodes are looked for on our own network as well.
     pub(crate) local_discovery: bool,
     /// What is wrong without stopping the start, one line each.
-    pub(crate) complaints: Vec<String>,
+    pub(crate) complaints: Vec<Complaint>,
     /// What all this was read from.
     source: ConfigSet,
 }
@@ -126,15 +126,15 @@ impl ServerConfig {
         overrides: &[Override],
     ) -> Result<Self, ServerError> {
         let name = own_name(&set, &layout.tinc_conf().display().to_string())?;
-        let mut complaints = Vec::new();
+        let mut complaints: Vec<Complaint> = Vec::new();
         match ConfigSet::host(layout, &name, overrides) {
             Ok(host) => set.append(host),
-            Err(error) => complaints.push(error.to_string()),
+            Err(error) => complaints.push(error.into()),
         }
-        complaints.extend(known::remarks(&set));
+        complaints.extend(known::remarks(&set).into_iter().map(Complaint::from));
         let mut reader = Reader::new(&set);
         let mut config = Self::typed(name, layout, &mut reader)?;
-        complaints.extend(reader.into_complaints());
+        complaints.extend(reader.into_complaints().into_iter().map(Complaint::from));
         config.router = router::read(layout).map_err(ServerError::Router)?;
         if config.trust.is_strict() {
             let (owners, skipped) = owners(&config.name, &set, layout, overrides);
@@ -321,7 +321,7 @@ mod tests {
         );
         assert_eq!(config.policy, Policy::default());
         assert_eq!(config.listen.port, None);
-        assert_eq!(config.complaints, Vec::<String>::new());
+        assert!(config.complaints.is_empty(), "{:?}", config.complaints);
     }
 
     #[test]
@@ -335,7 +335,11 @@ mod tests {
     fn a_broken_host_file_of_ours_is_a_complaint_not_the_end() {
         let config = good("", "Port\n");
         assert_eq!(config.complaints.len(), 1);
-        assert!(config.complaints[0].contains("No value for variable `Port'"));
+        assert!(
+            config.complaints[0]
+                .to_string()
+                .contains("No value for variable `Port'")
+        );
     }
 
     #[test]
@@ -370,7 +374,11 @@ mod tests {
         );
         assert_eq!(config.connect_to, ["node_two".parse().unwrap()]);
         assert_eq!(config.complaints.len(), 2);
-        assert!(config.complaints[0].contains("node_two would do"));
+        assert!(
+            config.complaints[0]
+                .to_string()
+                .contains("node_two would do")
+        );
     }
 
     #[test]

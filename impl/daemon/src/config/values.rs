@@ -6,12 +6,12 @@
 use std::fmt;
 
 use super::set::ConfigSet;
-use super::syntax::{Assignment, Span};
+use super::syntax::{Assignment, FileError, Span};
 
 /// Reads typed values and keeps the complaints that do not stop the start.
 pub(crate) struct Reader<'s> {
     set: &'s ConfigSet,
-    complaints: Vec<String>,
+    complaints: Vec<BadValue>,
 }
 
 impl<'s> Reader<'s> {
@@ -85,16 +85,16 @@ impl<'s> Reader<'s> {
 
     /// Notes a complaint about `entry`.
     pub(crate) fn complain(&mut self, entry: &Assignment, why: impl fmt::Display) {
-        self.complaints.push(complaint(entry, why));
+        self.complaints.push(BadValue::new(entry, why.to_string()));
     }
 
     /// The complaints so far.
-    pub(crate) fn into_complaints(self) -> Vec<String> {
+    pub(crate) fn into_complaints(self) -> Vec<BadValue> {
         self.complaints
     }
 }
 
-/// A value with which the daemon cannot start.
+/// A value that cannot be used, or a remark about one that can.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BadValue {
     key: String,
@@ -112,25 +112,41 @@ impl BadValue {
             want: want.into(),
         }
     }
+
+    /// Where the value is written.
+    pub(crate) fn at(&self) -> &Span {
+        &self.at
+    }
+
+    /// The variable, its value and what is wrong, without the place.
+    pub(crate) fn what(&self) -> String {
+        let Self {
+            key, value, want, ..
+        } = self;
+        format!("{key} = {}: {want}", Shown(value))
+    }
 }
 
 impl std::error::Error for BadValue {}
 
 impl fmt::Display for BadValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            key,
-            value,
-            at,
-            want,
-        } = self;
-        write!(f, "{at}: {key} = {}: {want}", Shown(value))
+        write!(f, "{}: {}", self.at, self.what())
     }
 }
 
-/// The one form of a remark about a value: place, variable, value, remark.
-pub(crate) fn complaint(entry: &Assignment, why: impl fmt::Display) -> String {
-    format!("{}: {why}", place(entry))
+/// What is wrong without stopping the start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Complaint {
+    /// A value.
+    #[error(transparent)]
+    Value(#[from] BadValue),
+    /// A file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The host file of a node whose subnets only the files can tell.
+    #[error("{0}; its subnets are unknown")]
+    Owner(FileError),
 }
 
 /// Where an entry is written, and what is written there.
@@ -204,7 +220,11 @@ mod tests {
         assert_eq!(reader.yes_no("TCPOnly"), None);
         assert_eq!(reader.integer("KeyExpire"), Some(10));
         assert_eq!(
-            reader.into_complaints(),
+            reader
+                .into_complaints()
+                .iter()
+                .map(BadValue::to_string)
+                .collect::<Vec<_>>(),
             [
                 "tinc.conf line 1: PingTimeout = xx: integer expected; the default stays",
                 "tinc.conf line 2: TCPOnly = maybe: \"yes\" or \"no\" expected; the default stays",
@@ -217,13 +237,9 @@ mod tests {
     fn of_an_endless_value_only_the_beginning_is_shown() {
         let set = ConfigSet::from_text(&format!("Name = {}\n", "\u{e9}".repeat(10_000)));
         let entry = set.first("Name").unwrap();
-        for said in [
-            complaint(entry, "too long"),
-            BadValue::new(entry, "too long").to_string(),
-        ] {
-            assert!(said.chars().count() < 250, "{said}");
-            assert!(said.ends_with("\u{e9}...: too long"), "{said}");
-        }
+        let said = BadValue::new(entry, "too long").to_string();
+        assert!(said.chars().count() < 250, "{said}");
+        assert!(said.ends_with("\u{e9}...: too long"), "{said}");
     }
 
     #[test]

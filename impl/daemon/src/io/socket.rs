@@ -195,6 +195,7 @@ mod tests {
         dont_fragment: true,
         receive_buffer: None,
         send_buffer: None,
+        mark: None,
     };
 
     /// Our sockets on a port that is free, and somebody to talk to.
