@@ -3,6 +3,7 @@
 //! The protocol lives in `v6router-core`, which does no I/O. Here are its command line,
 //! configuration files, keys, scripts, logs, sockets and threads, and the loop that feeds it.
 
+mod check;
 mod cli;
 mod config;
 mod io;

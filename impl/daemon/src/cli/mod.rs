@@ -1,5 +1,6 @@
 //! The command line: `v6router COMMAND`, and the same binary called as `tincd`.
 
+mod check;
 mod grammar;
 mod tincd;
 
@@ -24,7 +25,7 @@ const TINCD: &str = "tincd";
 #[command(name = "v6router", version, arg_required_else_help = true)]
 #[command(
     after_help = "Called by the name tincd (a link will do), it takes tincd's options.\n\
-    Exit status: 0 done, 1 failed, 2 not understood (tincd: 1).\n\n\
+    Exit status: 0 done, 1 failed, 2 not understood (tincd: 1); of check: 3 warnings only.\n\n\
     Example: v6router tincd -n vpn -D -d2"
 )]
 struct Cli {
@@ -63,6 +64,10 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         pidfile: Option<PathBuf>,
     },
+    /// Say what is wrong with a network's files and scripts, and how to mend it
+    ///
+    /// Runs nothing and changes nothing. docs/CHECK.md explains each code.
+    Check(check::CheckArgs),
     /// Print a completion script for a shell
     ///
     /// Example: `v6router completions bash > /etc/bash_completion.d/v6router`.
@@ -89,6 +94,7 @@ pub(crate) fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
             config,
             pidfile,
         } => down(net, config, pidfile),
+        Command::Check(args) => check::check(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "v6router", &mut script);

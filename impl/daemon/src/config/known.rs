@@ -96,7 +96,7 @@ fn nearest(key: &str) -> Option<&'static str> {
 }
 
 /// The one of `words` that differs from `found` by at most a third of its letters.
-pub(super) fn nearest_of<'w>(
+pub(crate) fn nearest_of<'w>(
     found: &str,
     words: impl IntoIterator<Item = &'w str>,
 ) -> Option<&'w str> {

@@ -24,11 +24,12 @@ mod values;
 mod arbitrary;
 
 pub(crate) use host::{Address, HostError, HostFile, Version};
+pub(crate) use known::{nearest_of, remarks};
 pub(crate) use layout::{Layout, NetnameError};
-pub(crate) use name::own_name;
+pub(crate) use name::{OwnNameError, mended, own_name};
 pub(crate) use proxy::{Login, Protocol, Proxy};
 pub(crate) use rsa_keys::OwnKey;
-pub(crate) use server::{BindTo, Family, Listen, ServerConfig};
+pub(crate) use server::{BindTo, Family, Listen, ServerConfig, ServerError};
 pub(crate) use set::ConfigSet;
-pub(crate) use syntax::{FileError, NoValue, Override, describe};
-pub(crate) use values::leading_integer;
+pub(crate) use syntax::{Assignment, FileError, NoValue, Override, Span, describe};
+pub(crate) use values::{BadValue, Complaint, leading_integer};

@@ -43,11 +43,15 @@ pub(crate) fn own_name(set: &ConfigSet, tinc_conf: &str) -> Result<NodeName, Own
 
 /// The rule a text breaks and, where there is one, a name close to it.
 pub(crate) fn rule(text: &str, error: NameError) -> String {
-    let mended = substitute(text);
-    match mended.parse::<NodeName>() {
-        Ok(name) => format!("{error}; {name} would do"),
-        Err(_) => error.to_string(),
+    match mended(text) {
+        Some(name) => format!("{error}; {name} would do"),
+        None => error.to_string(),
     }
+}
+
+/// The name close to a text that is none.
+pub(crate) fn mended(text: &str) -> Option<NodeName> {
+    substitute(text).parse().ok()
 }
 
 fn from_environment(entry: &Assignment, variable: &str) -> Result<String, BadValue> {

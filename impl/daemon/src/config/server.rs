@@ -116,11 +116,25 @@ pub(crate) enum ServerError {
 }
 
 impl ServerConfig {
-    /// Reads everything from our own set; our host file counts at its end if it can be read.
+    /// Reads everything from our own set, and `router.toml`; our host file counts at its end if it can be read.
     ///
     /// # Errors
     /// At the first value with which the daemon cannot or must not start.
     pub(crate) fn read(
+        set: ConfigSet,
+        layout: &Layout,
+        overrides: &[Override],
+    ) -> Result<Self, ServerError> {
+        let mut config = Self::read_tinc(set, layout, overrides)?;
+        config.router = router::read(layout).map_err(ServerError::Router)?;
+        Ok(config)
+    }
+
+    /// Reads what is tinc's of it.
+    ///
+    /// # Errors
+    /// As for [`Self::read`].
+    pub(crate) fn read_tinc(
         mut set: ConfigSet,
         layout: &Layout,
         overrides: &[Override],
@@ -135,7 +149,6 @@ impl ServerConfig {
         let mut reader = Reader::new(&set);
         let mut config = Self::typed(name, layout, &mut reader)?;
         complaints.extend(reader.into_complaints().into_iter().map(Complaint::from));
-        config.router = router::read(layout).map_err(ServerError::Router)?;
         if config.trust.is_strict() {
             let (owners, skipped) = owners(&config.name, &set, layout, overrides);
             config.owners = owners;

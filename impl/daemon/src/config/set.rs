@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use v6router_core::name::NodeName;
 
 use super::layout::Layout;
-use super::syntax::{Assignment, FileError, Override, read_file};
+use super::syntax::{Assignment, FileError, Override, Span, read_file};
 
 /// Assignments; earlier ones win.
 #[derive(Debug, Clone, Default)]
@@ -50,6 +50,13 @@ impl ConfigSet {
         let mut entries = chosen(overrides, Some(name));
         entries.extend(read_file(&layout.host(name))?);
         Ok(Self { entries })
+    }
+
+    /// Takes out what is written at a place; whether there was something.
+    pub(crate) fn remove(&mut self, at: &Span) -> bool {
+        let before = self.entries.len();
+        self.entries.retain(|entry| entry.at != *at);
+        self.entries.len() < before
     }
 
     /// Appends a set whose entries count less than those present.

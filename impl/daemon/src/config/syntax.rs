@@ -79,6 +79,13 @@ pub(crate) struct NoValue {
     at: Span,
 }
 
+impl NoValue {
+    /// Where it is written.
+    pub(crate) fn at(&self) -> &Span {
+        &self.at
+    }
+}
+
 impl std::error::Error for NoValue {}
 
 impl fmt::Display for NoValue {

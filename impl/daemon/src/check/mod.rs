@@ -1,0 +1,59 @@
+//! `v6router check`: what is wrong with the networks in a directory, found without running anything.
+//!
+//! A directory is read once, as a whole; each topic looks at what was read and has its say, and
+//! knows nothing of the others. What cannot be told from files is not guessed at.
+
+mod config;
+mod finding;
+mod forwarding;
+mod hosts;
+mod keys;
+mod machine;
+mod network;
+mod place;
+mod places;
+mod report;
+mod routes;
+mod script;
+mod scripts;
+mod subnets;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use finding::Findings;
+pub(crate) use finding::Severity;
+use machine::Machine;
+pub(crate) use place::NoNetwork;
+use place::Place;
+pub(crate) use report::Report;
+
+/// Looks at the networks in `dir`, or at `net` below it, and at the running machine if asked to.
+///
+/// # Errors
+/// If there is no network to look at.
+pub(crate) fn examine(dir: &Path, net: Option<&str>, machine: bool) -> Result<Report, NoNetwork> {
+    let place = Place::read(dir, net)?;
+    let machine = machine.then(|| Machine::read(Path::new("/")));
+    Ok(Report::new(&place, findings(&place, machine.as_ref())))
+}
+
+fn findings(place: &Place, machine: Option<&Machine>) -> Findings {
+    let mut found = Findings::default();
+    places::check(place, &mut found);
+    for network in &place.networks {
+        config::check(network, &mut found);
+        keys::check(network, &mut found);
+        hosts::check(network, &mut found);
+        subnets::check(network, &mut found);
+        scripts::check(network, &mut found);
+        routes::check(network, &mut found);
+        forwarding::check(network, machine, &mut found);
+    }
+    if let Some(machine) = machine {
+        machine::check(machine, &mut found);
+    }
+    found
+}
