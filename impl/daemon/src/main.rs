@@ -15,6 +15,7 @@ mod privilege;
 mod ration;
 mod run;
 mod scripts;
+mod setup;
 mod signals;
 mod store;
 #[cfg(test)]

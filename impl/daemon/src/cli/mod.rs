@@ -2,6 +2,7 @@
 
 mod check;
 mod grammar;
+mod setup;
 mod tincd;
 
 use std::ffi::OsString;
@@ -68,6 +69,16 @@ enum Command {
     ///
     /// Runs nothing and changes nothing. docs/CHECK.md explains each code.
     Check(check::CheckArgs),
+    /// Make a network's directory, with keys and router.toml; never over one that is there
+    Init {
+        #[command(subcommand)]
+        command: setup::InitCommand,
+    },
+    /// Give prefixes of a server's pool to sites
+    Site {
+        #[command(subcommand)]
+        command: setup::SiteCommand,
+    },
     /// Print a completion script for a shell
     ///
     /// Example: `v6router completions bash > /etc/bash_completion.d/v6router`.
@@ -95,6 +106,8 @@ pub(crate) fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
             pidfile,
         } => down(net, config, pidfile),
         Command::Check(args) => check::check(&args),
+        Command::Init { command } => setup::init(command),
+        Command::Site { command } => setup::site(command),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "v6router", &mut script);

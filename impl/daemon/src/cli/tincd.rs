@@ -17,7 +17,7 @@ const VERSION: &str = concat!(
 );
 
 /// RSA key size of `-K` without a number, bits (tincd manual).
-const DEFAULT_KEY_BITS: usize = 2048;
+pub(super) const DEFAULT_KEY_BITS: usize = 2048;
 /// Smallest RSA key `-K` makes, bits (tincd manual).
 const MIN_KEY_BITS: usize = 512;
 /// Largest RSA key `-K` makes, bits: the largest that tincd's request lines can carry.

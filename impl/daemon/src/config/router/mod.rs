@@ -47,9 +47,17 @@ pub(crate) fn read(layout: &Layout) -> Result<Option<RouterConfig>, Vec<RouterEr
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(vec![unreadable(&path, &error)]),
     };
-    let source = Source::new(path, text);
+    parse(layout, text).map(Some)
+}
+
+/// Checks a text as if it were the file of a network.
+///
+/// # Errors
+/// As for [`read`].
+pub(crate) fn parse(layout: &Layout, text: String) -> Result<RouterConfig, Vec<RouterError>> {
+    let source = Source::new(layout.router_toml(), text);
     let file = source.parse().map_err(|error| vec![error])?;
-    Checker::check(&source, layout, file).map(Some)
+    Checker::check(&source, layout, file)
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> RouterError {
