@@ -156,6 +156,17 @@ impl Programs {
         Ok(command)
     }
 
+    /// Our program, which does more than to be a daemon, whatever daemons are put to the test.
+    ///
+    /// # Errors
+    /// [`ActorError::Missing`]: where it was looked for, and how to get it.
+    pub fn ours(&self) -> Result<PathBuf> {
+        match &self.v6router {
+            Some(found) => Ok(found.clone()),
+            None => v6router(),
+        }
+    }
+
     fn path(&self, product: Product) -> Result<&Path> {
         let path = match product {
             Product::V6router => self.v6router.as_deref(),

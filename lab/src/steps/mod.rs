@@ -2,6 +2,7 @@
 //! the lab itself. A step says what is to be seen and within what time; none just waits.
 
 mod bundle;
+mod check;
 mod commands;
 mod daemons;
 mod events;
