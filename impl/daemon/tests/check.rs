@@ -43,3 +43,53 @@ fn the_exit_status_says_how_bad_it_is() {
         Some(1)
     );
 }
+
+#[test]
+fn a_server_and_a_site_are_made_by_four_commands() {
+    let dir = TempDir::new();
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let run = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_v6router"))
+            .args(arguments)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {said}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        said
+    };
+    let (vpn, pi) = (path("vpn"), path("pi"));
+    #[rustfmt::skip]
+    run(&[
+        "init", "server", "-c", &vpn, "--name", "v6router", "--address", "2001:db8:85a3:ef00::1/64",
+        "--pool", "2001:db8:85a3:ef00::/56", "--listen", "198.51.100.10",
+    ]);
+    let said = run(&["site", "add", "node_one", "-c", &vpn]);
+    // What it prints is the Pi's command.
+    let command = said
+        .lines()
+        .skip_while(|line| !line.trim_start().starts_with("v6router init pi"));
+    let command: Vec<&str> = command.take_while(|line| !line.trim().is_empty()).collect();
+    let command = command.join(" ").replace('\\', "");
+    let words = command.split_whitespace().skip(1).map(|word| match word {
+        "v6router.host" => path("vpn/hosts/v6router"),
+        word => word.to_owned(),
+    });
+    let mut words: Vec<String> = words.collect();
+    words.extend(["-c".to_owned(), pi.clone()]);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    run(&words);
+    fs::copy(path("pi/hosts/node_one"), path("vpn/hosts/node_one")).unwrap();
+    let output = check(&[], dir.path());
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(said, "2 networks: nothing to complain about\n");
+    let again = Command::new(env!("CARGO_BIN_EXE_v6router"))
+        .args(words)
+        .output()
+        .unwrap();
+    assert_eq!(again.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("is there already"));
+}

@@ -140,6 +140,13 @@ fn routes_for_others(network: &Network) -> Option<(&Script, &Act)> {
             let subnet = Subnet::parse_config(&entry.value).map(|subnet| subnet.addr);
             matches!(subnet, Ok(SubnetAddr::V6 { len, .. }) if len < 128)
         });
+    // A bridge has its address for itself.
+    let is_port = |act: &Act| matches!(act.deed, Deed::Port(_));
+    let bridged = network
+        .scripts
+        .iter()
+        .flat_map(|script| &script.acts)
+        .any(is_port);
     acts.find(|(_, act)| match &act.deed {
         Deed::Route(route) => match &route.way {
             Way::Through {
@@ -161,7 +168,7 @@ fn routes_for_others(network: &Network) -> Option<(&Script, &Act)> {
             device: Device::Named(name),
             address,
             ..
-        } => address.is_ipv6() && name != interface,
+        } => address.is_ipv6() && name != interface && !bridged,
         _ => false,
     })
 }

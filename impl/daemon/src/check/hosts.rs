@@ -46,7 +46,7 @@ fn own(network: &Network, found: &mut Findings) {
         Some(other) => {
             format!("there is hosts/{other}: upper and lower case count; rename one of the two")
         }
-        None => "tincd -n NET -K makes it".to_owned(),
+        None => format!("{} makes it", network.make_keys()),
     };
     found.warning(
         Code::NoOwnHostFile,

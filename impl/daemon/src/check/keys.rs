@@ -40,7 +40,7 @@ fn own(network: &Network, found: &mut Findings) {
                 at,
                 error.to_string(),
                 why,
-                "tincd -n NET -K",
+                network.make_keys(),
             );
             return;
         }
@@ -70,7 +70,10 @@ fn own(network: &Network, found: &mut Findings) {
             At::file(&host.path),
             format!("the public key is not that of {}", path.display()),
             "the others check us by this file, and refuse us",
-            "tincd -n NET -K makes a pair; then copy this file to the others again",
+            format!(
+                "{} makes a pair; then copy this file to the others again",
+                network.make_keys()
+            ),
         );
     }
 }
@@ -83,7 +86,7 @@ fn weak(path: &Path, key: &PublicKey, found: &mut Findings) {
             At::file(path),
             format!("an RSA key of {bits} bits"),
             "whoever breaks it is the node, and reads what he recorded earlier: the protocol has no forward secrecy",
-            format!("tincd -n NET -K {MIN_BITS} on that node, and its host file anew to everybody"),
+            format!("make one of {MIN_BITS} on that node with tincd's option -K, and copy its host file anew to everybody"),
         );
     }
 }
@@ -97,7 +100,7 @@ fn others(network: &Network, found: &mut Findings) {
                 At::line(&host.path, line),
                 "a private key in a host file",
                 "host files are copied to others, who then can be this node",
-                "take it out, make a new pair with tincd -n NET -K, and copy the file anew",
+                "take it out, make a new pair with tincd's option -K, and copy the file anew",
             );
         }
         let key = match &host.key {
@@ -113,7 +116,7 @@ fn others(network: &Network, found: &mut Findings) {
                 let (why, fix) = match ours {
                     true => (
                         "the others need it to know us",
-                        "tincd -n NET -K appends it".to_owned(),
+                        format!("{} appends it", network.make_keys()),
                     ),
                     false => (
                         "nobody can be known by it: the node is refused",

@@ -101,6 +101,16 @@ impl Network {
         Ok(network)
     }
 
+    /// The command that makes our keys.
+    pub(crate) fn make_keys(&self) -> String {
+        match (self.dir.parent(), self.dir.file_name()) {
+            (Some(parent), Some(net)) if parent == Path::new("/etc/tinc") => {
+                format!("tincd -n {} -K", net.display())
+            }
+            _ => format!("tincd -c {} -K", self.dir.display()),
+        }
+    }
+
     /// Our own host file.
     pub(crate) fn own_host(&self) -> Option<&Host> {
         self.hosts.get(self.name.as_ref()?)

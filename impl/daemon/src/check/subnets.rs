@@ -8,9 +8,9 @@ use v6router_core::name::NodeName;
 use v6router_core::router::Prefix;
 use v6router_core::subnet::{Subnet, SubnetAddr};
 
-use super::finding::{At, Code, Findings};
+use super::finding::{At, Code, Findings, Severity};
 use super::network::Network;
-use super::script::{Deed, Device, mapped};
+use super::script::{Deed, Device, ToV6 as _, mapped};
 use crate::config::{Assignment, Span};
 
 /// Compares owners among each other, and what we own with what we use.
@@ -48,7 +48,8 @@ fn twice(owned: &[(&NodeName, &Assignment, Subnet)], found: &mut Findings) {
 
 /// In router mode a node gets what its subnets say, and nothing else.
 fn router(network: &Network, found: &mut Findings) {
-    let Some(interface) = &network.interface else {
+    // Without our name, nobody knows which host file is ours.
+    let (Some(interface), Some(_)) = (&network.interface, &network.name) else {
         return;
     };
     let ours = |device: &Device| matches!(device, Device::Named(name) if name == interface);
@@ -74,7 +75,7 @@ fn router(network: &Network, found: &mut Findings) {
                 }
                 Deed::Address {
                     device, address, ..
-                } if ours(device) => {
+                } if ours(device) && !is_for_this_link(*address) => {
                     let is_covered = subnets.iter().any(|subnet| subnet.covers(host(*address)));
                     match subnets.is_empty() {
                         _ if is_covered => continue,
@@ -99,18 +100,26 @@ fn router(network: &Network, found: &mut Findings) {
                     "Mode = switch in tinc.conf, on every node; or a Subnet for every node in its host file"
                 }
             };
-            found.error(
-                code,
-                At::line(&script.path, act.line),
+            let severity = match code {
+                Code::AddressWithoutSubnet => Severity::Warning,
+                _ => Severity::Error,
+            };
+            let texts = [
                 format!("{interface} {what}: {}", act.shown),
-                "in router mode, the default, packets go to the owner of a Subnet: nobody's packets come here",
-                fix,
-            );
+                "in router mode, the default, packets go to the owner of a Subnet: nobody's packets come here".to_owned(),
+                fix.to_owned(),
+            ];
+            found.add(code, severity, At::line(&script.path, act.line), texts);
             if code == Code::ModeWithoutSubnets {
                 return;
             }
         }
     }
+}
+
+/// Addresses that nobody beyond the link sends to.
+fn is_for_this_link(address: IpAddr) -> bool {
+    address.is_unspecified() || Prefix::LINK_LOCAL.contains(address.to_v6())
 }
 
 fn host(address: IpAddr) -> Prefix {

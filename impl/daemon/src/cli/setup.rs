@@ -215,8 +215,8 @@ fn instructions(layout: &Layout, added: &Added) -> String {
     let server = server.as_ref().map_or("SERVER", |server| server.as_str());
     let mut text = format!(
         "{name} has {address} on the VPN, and {prefix}.\n\n\
-         On the Pi, with a copy of {} and the interface that is to have the prefix:\n\n    \
-         v6router init pi --net {net} --name {name} --server {server} --server-file {server} \\\n        \
+         On the Pi, with {} copied to {server}.host there, and the interface that is to have the prefix:\n\n    \
+         v6router init pi --net {net} --name {name} --server {server} --server-file {server}.host \\\n        \
          --address {address} --gateway {gateway} \\\n        --prefix {prefix} --interface eth1\n\n",
         file.display()
     );

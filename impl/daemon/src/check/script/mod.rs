@@ -165,7 +165,7 @@ fn shown(command: &Command) -> String {
     });
     let mut shown = words.collect::<Vec<_>>().join(" ");
     for word in &command.writes {
-        shown.push_str(" > ");
+        shown.push_str(if word.appends { " >> " } else { " > " });
         shown.push_str(&word.text);
     }
     shown

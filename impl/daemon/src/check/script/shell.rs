@@ -29,6 +29,8 @@ pub(crate) struct Word {
     pub(crate) uncertain: bool,
     /// A variable in it that nobody sets.
     pub(crate) unset: Option<String>,
+    /// As the name of a file that is written: at its end.
+    pub(crate) appends: bool,
     quoted: bool,
 }
 
@@ -65,8 +67,10 @@ pub(crate) fn read(text: &str, variables: Variables) -> Vec<Command> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Expect {
     Word,
-    /// The target of `>`.
-    Target,
+    /// The target of `>`, or of `>>`.
+    Target {
+        appends: bool,
+    },
     /// The word after `<`, or a descriptor.
     Nothing,
     /// The end mark of a here-document.
@@ -276,10 +280,10 @@ impl Reader<'_> {
 
     fn redirect_out(&mut self) {
         self.drop_descriptor();
-        self.next_if(|c| matches!(c, '>' | '|'));
+        let appends = self.next_if(|c| matches!(c, '>' | '|')) == Some('>');
         self.expect = match self.next_if(|c| matches!(c, '&' | '(')) {
             Some(_) => Expect::Nothing,
-            None => Expect::Target,
+            None => Expect::Target { appends },
         };
     }
 
@@ -313,7 +317,7 @@ impl Reader<'_> {
         match expect {
             Expect::Nothing => {}
             Expect::Mark => self.bodies.push(word.text),
-            Expect::Target => current.writes.push(word),
+            Expect::Target { appends } => current.writes.push(Word { appends, ..word }),
             Expect::Word => {
                 let first = current.words.is_empty();
                 if first && !word.quoted && BEFORE.contains(&word.text.as_str()) {

@@ -144,3 +144,24 @@ fn what_nobody_understands_is_not_complained_about() {
     );
     tree.assert_found(&[]);
 }
+
+#[test]
+fn in_router_mode_an_address_has_its_subnet() {
+    let tree = mended();
+    let [server, _] = keys();
+    tree.write("v6router/tinc.conf", "Name = v6router\nMACLength = 16\n");
+    let subnets = "Address = 198.51.100.10\nSubnet = 2001:db8:85a3:ef00::2\n";
+    tree.write("v6router/hosts/v6router", &format!("{subnets}{}", server.1));
+    tree.assert_found(&[("address-without-subnet", "v6router/tinc-up", Some(3))]);
+    // Whose subnets they are is told by the name, which may be another machine's.
+    tree.change("v6router/tinc.conf", "= v6router", "= $HOST");
+    tree.assert_found(&[]);
+}
+
+#[test]
+fn a_bridge_needs_no_forwarding_for_its_own_address() {
+    let tree = mended();
+    let up = "#!/bin/sh\nip link set $INTERFACE up master br0\nip -6 addr add 2001:db8:85a3:ef00::1/64 dev br0\n";
+    tree.write("v6router/tinc-up", up);
+    tree.assert_found(&[]);
+}
