@@ -111,7 +111,7 @@ fn addresses(network: &Network, node: &NodeName, set: &ConfigSet, found: &mut Fi
             [
                 format!("{node} is to be reached at {host}, {kind}"),
                 why.to_owned(),
-                format!("Address = {node}'s public address or name; on networks of its own it is found by LocalDiscovery"),
+                format!("Address = {node}'s public address or name; on its own network LocalDiscovery finds it"),
             ],
         );
     }

@@ -86,7 +86,7 @@ fn weak(path: &Path, key: &PublicKey, found: &mut Findings) {
             At::file(path),
             format!("an RSA key of {bits} bits"),
             "whoever breaks it is the node, and reads what he recorded earlier: the protocol has no forward secrecy",
-            format!("make one of {MIN_BITS} on that node with tincd's option -K, and copy its host file anew to everybody"),
+            format!("tincd -K {MIN_BITS} on that node, and its host file anew to everybody"),
         );
     }
 }

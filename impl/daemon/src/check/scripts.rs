@@ -44,7 +44,7 @@ pub(super) fn check(network: &Network, found: &mut Findings) {
             let (what, why) = match missing {
                 Missing::Empty => (
                     "no interface is named",
-                    "a shell that wrote this file through an unquoted here-document has expanded `$INTERFACE' to nothing",
+                    "the shell that wrote this file, from an unquoted here-document, expanded `$INTERFACE' to nothing",
                 ),
                 Missing::Unexpanded => (
                     "`$INTERFACE' is quoted",

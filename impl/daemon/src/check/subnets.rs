@@ -106,7 +106,8 @@ fn router(network: &Network, found: &mut Findings) {
             };
             let texts = [
                 format!("{interface} {what}: {}", act.shown),
-                "in router mode, the default, packets go to the owner of a Subnet: nobody's packets come here".to_owned(),
+                "in router mode, the default, packets go to the owner of a Subnet: none come here"
+                    .to_owned(),
                 fix.to_owned(),
             ];
             found.add(code, severity, At::line(&script.path, act.line), texts);

@@ -193,8 +193,16 @@ mod tests {
     use super::*;
     use crate::testing::TempDir;
 
-    const ROUTER: &str = "# the server\naddress = \"2001:db8:85a3:ef00::1/64\" # ours\npool = \"2001:db8:85a3:ef00::/56\"\n\n\
-                          # in the hall\n[[site]]\nnode = \"node_one\"\nvia = \"2001:db8:85a3:ef00::11\"\nprefix = \"2001:db8:85a3:ef11::/64\"";
+    const ROUTER: &str = "\
+# the server
+address = \"2001:db8:85a3:ef00::1/64\" # ours
+pool = \"2001:db8:85a3:ef00::/56\"
+
+# in the hall
+[[site]]
+node = \"node_one\"
+via = \"2001:db8:85a3:ef00::11\"
+prefix = \"2001:db8:85a3:ef11::/64\"";
 
     fn dir() -> TempDir {
         let dir = TempDir::new();

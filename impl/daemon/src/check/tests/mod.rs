@@ -7,6 +7,7 @@ use std::fs::{Permissions, set_permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::OnceLock;
 
+use proptest::prelude::*;
 use v6router_core::crypto::rsa::PrivateKey;
 
 use super::*;
@@ -182,6 +183,29 @@ fn programs_get_the_same_by_stable_names() {
         text.ends_with("2 networks: 1 error, 0 warnings, 0 notes\n"),
         "{text}"
     );
+}
+
+/// What scripts are made of, right or wrong.
+const WORDS: &str = "(ip|-6|link|addr|route|add|set|dev|via|up|ifconfig|sysctl|echo|tee|>|>>|;|\n|if|fi|\\$INTERFACE|\
+    '|\"|\\$\\(|<<|END|default|unreachable|10.0.0.1/8|::/0|2001:db8::1/129|fe80::1|/proc/sys/|net.ipv6.conf..x=1| )";
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn whatever_a_directory_holds_is_looked_at(
+        script in prop::collection::vec(WORDS, 0..60),
+        conf in "(Name|Mode|Subnet|ConnectTo|Address|=| |\n|a|switch|10.0.0.0/8){0,30}",
+        anything in any::<Vec<u8>>(),
+    ) {
+        let tree = Tree::new();
+        tree.write("vpn/tinc.conf", &conf).write("vpn/tinc-up", &script.join(" ")).write("vpn/hosts/a", &conf);
+        let dir = tree.0.path().join("etc/tinc/vpn");
+        for name in ["host-up", "hosts/b", "router.toml", "rsa_key.priv"] {
+            std::fs::write(dir.join(name), &anything).unwrap();
+        }
+        prop_assert!(examine(&dir, None, false).is_ok());
+    }
 }
 
 #[test]
