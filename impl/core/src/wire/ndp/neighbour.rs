@@ -1,32 +1,22 @@
-//! Neighbour discovery messages (RFC 4861).
+//! Neighbour solicitations and advertisements (RFC 4861 sections 4.3 and 4.4).
 
 use std::net::Ipv6Addr;
 
 use pnet_packet::icmpv6::Icmpv6Types;
 use pnet_packet::icmpv6::ndp::NdpOptionTypes;
-use pnet_packet::ip::IpNextHeaderProtocols::Icmpv6;
 
-use super::ethernet::{ETHERTYPE_IPV6, Frame};
-use super::icmpv6::{self, IPV6_HEADER_LEN};
-use super::ip::Ends;
+use super::options::OPTION_UNIT;
+use super::{ALL_NODES, Received, message_in};
 use crate::subnet::Mac;
+use crate::wire::ethernet::{ETHERTYPE_IPV6, Frame};
+use crate::wire::icmpv6;
 
-/// All nodes on the link (RFC 4291 section 2.7.1).
-const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 /// The Ethernet address of [`ALL_NODES`] (RFC 2464 section 7).
 const ALL_NODES_MAC: Mac = Mac([0x33, 0x33, 0, 0, 0, 1]);
 /// The sender is a router (RFC 4861 section 4.4).
 const FLAG_ROUTER: u8 = 0x80;
 /// The advertisement answers a solicitation (RFC 4861 section 4.4).
 const FLAG_SOLICITED: u8 = 0x40;
-/// Hop limit that shows that no router passed the message on (RFC 4861 section 7.1).
-const HOP_LIMIT: u8 = 255;
-/// Where the hop limit stands in the IPv6 header.
-const HOP_LIMIT_AT: usize = 7;
-/// Bytes of a solicitation before its options (RFC 4861 section 4.3).
-const SOLICITATION_LEN: usize = 24;
-/// Options and their lengths count units of this many bytes (RFC 4861 section 4.6).
-const OPTION_UNIT: usize = 8;
 /// Cached link-layer addresses are to be replaced (RFC 4861 section 4.4).
 const FLAG_OVERRIDE: u8 = 0x20;
 
@@ -42,22 +32,6 @@ pub fn unsolicited_neighbour_advertisement(mac: Mac, address: Ipv6Addr, router: 
     let fixed = [Icmpv6Types::NeighborAdvert.0, 0, 0, 0, flags, 0, 0, 0];
     let message = [&fixed[..], &address.octets(), &target_address(mac)].concat();
     icmpv6::frame(&link, address, ALL_NODES, &message)
-}
-
-/// Whether a frame holds any message of neighbour discovery that no router passed on, so that its
-/// receivers take it (RFC 4861 sections 6.1, 7.1 and 8.1).
-pub(crate) fn is_valid_in(frame: &Frame<'_>) -> bool {
-    let kinds = Icmpv6Types::RouterSolicit.0..=Icmpv6Types::Redirect.0;
-    message_in(frame)
-        .is_some_and(|(hop_limit, kind)| hop_limit == HOP_LIMIT && kinds.contains(&kind))
-}
-
-/// Hop limit and type of the ICMPv6 message in a frame.
-fn message_in(frame: &Frame<'_>) -> Option<(u8, u8)> {
-    let (header, message) = frame.payload().split_first_chunk::<IPV6_HEADER_LEN>()?;
-    let is_icmpv6 = frame.ethertype() == ETHERTYPE_IPV6 && header[6] == Icmpv6.0;
-    let kind = message.first().filter(|_| is_icmpv6)?;
-    Some((header[HOP_LIMIT_AT], *kind))
 }
 
 /// The option that says which station an advertisement speaks of (RFC 4861 section 4.6.1).
@@ -89,36 +63,21 @@ impl Solicitation {
     /// asks whether its own sender's address is taken.
     #[must_use]
     pub fn parse(frame: &Frame<'_>) -> Option<Self> {
-        let Ends::V6 {
-            source,
-            destination,
-        } = Ends::of(frame)?
-        else {
-            return None;
-        };
-        let header = frame.payload().first_chunk::<IPV6_HEADER_LEN>()?;
-        let length = u16::from_be_bytes([header[4], header[5]]);
-        let message = frame
-            .payload()
-            .get(IPV6_HEADER_LEN..)?
-            .get(..length.into())?;
-        let (fixed, options) = message.split_first_chunk::<SOLICITATION_LEN>()?;
-        let (&[kind, code, _, _, _, _, _, _], target) = fixed.split_first_chunk::<8>()?;
-        let target = Ipv6Addr::from(*target.first_chunk::<16>()?);
-        let is_solicitation = Self::is_in(frame) && kind == Icmpv6Types::NeighborSolicit.0;
-        let is_valid = header[HOP_LIMIT_AT] == HOP_LIMIT
-            && code == 0
-            && !target.is_multicast()
-            && icmpv6::is_intact(message, source, destination);
+        let received = Received::in_frame(frame)?;
+        let parts = received.parts::<20>(Icmpv6Types::NeighborSolicit);
+        // Behind four bytes that are reserved.
+        let (&[_, _, _, _, ref target @ ..], options) = parts.ok()?;
+        let (source, target) = (received.source, Ipv6Addr::from(*target));
         let has_sender = !(source.is_unspecified() || source.is_multicast());
-        if !is_solicitation || !is_valid || !has_sender || frame.source().is_multicast() {
+        if !has_sender || target.is_multicast() || frame.source().is_multicast() {
             return None;
         }
+        let told = options.link_address(NdpOptionTypes::SourceLLAddr.0);
         Some(Self {
             sender: frame.source(),
             sender_address: source,
             target,
-            tells_link_address: tells_link_address(options)?,
+            tells_link_address: told.is_some(),
         })
     }
 
@@ -146,18 +105,6 @@ impl Solicitation {
         }
         icmpv6::frame(&link, self.target, self.sender_address, &message)
     }
-}
-
-/// Whether the options hold the sender's link-layer address; `None` if they are malformed.
-fn tells_link_address(mut options: &[u8]) -> Option<bool> {
-    let mut told = false;
-    while let [kind, units, ..] = *options {
-        let len = usize::from(units) * OPTION_UNIT;
-        let rest = options.get(len..).filter(|_| len > 0)?;
-        told |= kind == NdpOptionTypes::SourceLLAddr.0 && len == OPTION_UNIT;
-        options = rest;
-    }
-    options.is_empty().then_some(told)
 }
 
 #[cfg(test)]
