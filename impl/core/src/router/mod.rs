@@ -3,6 +3,7 @@
 //!
 //! Knows neither netlink nor files.
 
+pub mod advertise;
 mod config;
 mod prefix;
 pub mod wish;
