@@ -3,6 +3,9 @@
 //! The protocol lives in `v6router-core`, which does no I/O. Here are its command line,
 //! configuration files, keys, scripts, logs, sockets and threads, and the loop that feeds it.
 
+#[cfg(test)]
+#[path = "../tests/support/alone.rs"]
+mod alone;
 mod check;
 mod cli;
 mod config;
@@ -10,6 +13,9 @@ mod io;
 mod kernel;
 mod keys;
 mod logging;
+#[cfg(test)]
+#[path = "../tests/support/machine.rs"]
+mod machine;
 mod pidfile;
 mod privilege;
 mod ration;

@@ -2,15 +2,9 @@
 
 mod support;
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
-use support::{BOTH, Kind, Site, TempDir, alone};
-
-fn ip(words: &str) {
-    let status = Command::new("ip").args(words.split(' ')).status().unwrap();
-    assert!(status.success(), "ip {words}");
-}
+use support::{BOTH, Kind, Machine, Site, TempDir, alone, ip};
 
 fn nft(words: &str) {
     let status = Command::new("nft").arg(words).status().unwrap();
@@ -18,25 +12,13 @@ fn nft(words: &str) {
 }
 
 /// The machine at the other end of both cables: it has 10.1.0.2 and 10.2.0.2, and we have 10.1.0.1 and 10.2.0.1.
-struct Far(Child);
+struct Far(Machine);
 
 impl Far {
     fn new() -> Self {
-        let mut holder = Command::new("unshare");
-        holder
-            .args(["--net", "sh", "-c", "echo here; exec cat"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
-        let mut far = Self(holder.spawn().unwrap());
-        let mut line = String::new();
-        let stdout = far.0.stdout.take().unwrap();
-        BufReader::new(stdout).read_line(&mut line).unwrap();
-        assert_eq!(line, "here\n");
+        let far = Self(Machine::new());
         for n in [1, 2] {
-            let pid = far.0.id();
-            ip(&format!(
-                "link add near{n} type veth peer name far{n} netns {pid}"
-            ));
+            far.0.cable(&format!("near{n}"), &format!("far{n}"));
             ip(&format!("address add 10.{n}.0.1/24 dev near{n}"));
             ip(&format!("link set near{n} up"));
             far.run(&format!(
@@ -46,21 +28,13 @@ impl Far {
         far
     }
 
-    /// A command that runs there.
-    fn command(&self) -> Command {
-        let mut command = Command::new("nsenter");
-        command.arg(format!("--net=/proc/{}/ns/net", self.0.id()));
-        command
-    }
-
     fn run(&self, script: &str) {
-        let status = self.command().args(["sh", "-c", script]).status().unwrap();
-        assert!(status.success(), "{script}");
+        self.0.run(script);
     }
 
     /// Whether something listens on port 655 of an address of ours.
     fn can_connect(&self, to: &str) -> bool {
-        let mut bash = self.command();
+        let mut bash = self.0.command();
         bash.args(["bash", "-c", &format!("exec 3<>/dev/tcp/{to}/655")]);
         bash.stderr(Stdio::null()).status().unwrap().success()
     }
@@ -68,17 +42,10 @@ impl Far {
     /// A tincd there.
     fn start(&self, site: &Site) -> support::Daemon {
         let inner = site.command(Kind::Tincd);
-        let mut command = self.command();
+        let mut command = self.0.command();
         command.arg(inner.get_program()).args(inner.get_args());
         command.args(["-D", "-d3"]);
         site.spawn(command)
-    }
-}
-
-impl Drop for Far {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 

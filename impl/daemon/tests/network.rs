@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use support::{BOTH, Kind, ONE, Site, TWO, TempDir, alone, pair};
+use support::{BOTH, Kind, ONE, Site, TWO, TempDir, alone, ip, pair};
 
 /// Gives this test a resolver configuration of its own.
 fn resolve_with(dir: &TempDir, text: &str) {
@@ -30,11 +30,6 @@ fn resolve_with(dir: &TempDir, text: &str) {
     let mut mount = Command::new("mount");
     mount.arg("--bind").arg(&ours).arg(real);
     assert!(mount.status().unwrap().success());
-}
-
-fn ip(words: &str) {
-    let status = Command::new("ip").args(words.split(' ')).status().unwrap();
-    assert!(status.success(), "ip {words}");
 }
 
 #[test]
