@@ -4,7 +4,8 @@ mod support;
 
 use std::process::{Command, Stdio};
 
-use support::{BOTH, Kind, Machine, Site, TempDir, alone, ip};
+use support::machine::{Machine, ip};
+use support::{BOTH, Kind, Site, TempDir, alone};
 
 fn nft(words: &str) {
     let status = Command::new("nft").arg(words).status().unwrap();

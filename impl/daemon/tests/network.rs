@@ -9,7 +9,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use support::{BOTH, Kind, ONE, Site, TWO, TempDir, alone, ip, pair};
+use support::machine::ip;
+use support::{BOTH, Kind, ONE, Site, TWO, TempDir, alone, pair};
 
 /// Gives this test a resolver configuration of its own.
 fn resolve_with(dir: &TempDir, text: &str) {

@@ -4,6 +4,7 @@
 
 mod checksum;
 pub mod fragment;
+pub mod guard;
 pub mod mss;
 pub mod refusal;
 pub mod too_big;

@@ -2,6 +2,7 @@
 
 pub mod arp;
 pub mod ethernet;
+pub(crate) mod extension;
 pub(crate) mod icmp;
 pub(crate) mod icmpv6;
 pub mod ip;

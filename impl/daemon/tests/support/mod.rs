@@ -2,10 +2,9 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 mod alone;
-mod machine;
+pub(crate) mod machine;
 
 pub(crate) use alone::{PATIENCE, TempDir, alone, wait_for};
-pub(crate) use machine::{Machine, ip};
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
