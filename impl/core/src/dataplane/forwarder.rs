@@ -74,6 +74,10 @@ impl Forwarder {
         if frame.len() < HEADER_LEN {
             return false;
         }
+        let border = forwarding.border.as_ref();
+        if border.is_some_and(|border| !border.passes(frame, origin, forwarding)) {
+            return false;
+        }
         let policy = forwarding.policy;
         if policy.transit == Transit::Kernel && origin != Origin::Device {
             if policy.mode == Mode::Router {

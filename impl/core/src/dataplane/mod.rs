@@ -5,6 +5,7 @@
 //! reports what only the control side may judge as [`Up`]. No lock is waited for and nothing is
 //! allocated for a packet that goes by UDP.
 
+mod border;
 mod egress;
 mod forwarder;
 mod inbound;
@@ -17,6 +18,7 @@ mod snapshot;
 mod station;
 mod switch;
 
+pub use border::{Border, BorderCounts};
 pub(crate) use egress::frame_len;
 pub use egress::{Datagram, Egress, Handling, Up};
 pub use forwarder::{Forwarder, Origin};

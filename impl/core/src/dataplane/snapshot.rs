@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{InKey, OutKey, Policy, Station};
+use super::{Border, InKey, OutKey, Policy, Station};
 use crate::graph::{IdMap, NodeId};
 use crate::options::Options;
 use crate::subnet::{IpTable, Mac};
@@ -117,6 +117,8 @@ pub struct Forwarding {
     pub sources: HashMap<SocketAddr, NodeId>,
     /// Nodes that are sent broadcasts.
     pub broadcast: Vec<NodeId>,
+    /// What is checked of every frame, if we are a router.
+    pub border: Option<Arc<Border>>,
     /// Width of the replay window in bytes of eight packets each; 0 means no check.
     pub replay_window: usize,
 }
@@ -134,6 +136,7 @@ impl Forwarding {
             station: Station::default(),
             sources: HashMap::new(),
             broadcast: Vec::new(),
+            border: None,
             replay_window: 0,
         }
     }

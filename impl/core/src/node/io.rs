@@ -13,6 +13,7 @@ use crate::crypto::rsa::{PrivateKey, PublicKey};
 use crate::dataplane::{Forwarding, Handling, Policy, UdpPath, Up};
 use crate::name::NodeName;
 use crate::options::Options;
+use crate::router::BorderRules;
 use crate::subnet::{Mac, Subnet};
 
 /// A meta connection, numbered by the shell and never reused.
@@ -131,6 +132,8 @@ pub enum Order {
         /// Nodes to disconnect.
         drop: Vec<NodeName>,
     },
+    /// Check frames by these rules from now on, as a router does, or by none.
+    SetBorder(Option<BorderRules>),
     /// Bound the path MTU of peers that connect from now on (`PMTU`).
     BoundPmtu(Option<u16>),
     /// End: close everything and take our subnets down.

@@ -31,11 +31,12 @@ use std::time::Instant;
 
 use rand_core::CryptoRng;
 
-use crate::dataplane::{Egress, Forwarding, Lease, Outbound, Station, Up};
+use crate::dataplane::{BorderCounts, Egress, Forwarding, Lease, Outbound, Station, Up};
 use crate::gossip::{Contradictions, PastLines};
 use crate::graph::{Graph, IdMap, NodeId};
 use crate::meta::Identity;
 use crate::name::NodeName;
+use crate::router::BorderRules;
 use crate::subnet::Mac;
 use crate::tunnel::pmtu::{self, Pmtu};
 use links::Link;
@@ -61,6 +62,9 @@ pub struct Node {
     /// No dialling before this moment, because our name seems to be in use twice.
     suspended: Option<Instant>,
     leases: BTreeMap<Mac, Arc<Lease>>,
+    /// What is checked of frames, if we are a router.
+    border_rules: Option<BorderRules>,
+    border_counts: Arc<BorderCounts>,
     timers: Timers,
     outputs: VecDeque<Output>,
     /// Frames that pass through the control side: PACKETs and announcements.
@@ -108,6 +112,8 @@ impl Node {
             contradictions: Contradictions::default(),
             suspended: None,
             leases: BTreeMap::new(),
+            border_rules: None,
+            border_counts: Arc::default(),
             timers: Timers::default(),
             outputs: VecDeque::new(),
             outbound: Outbound::default(),
@@ -217,6 +223,10 @@ impl Node {
             Order::Purge => self.purge(rng),
             Order::SetOwners(owners) => self.new_owners(owners.into_iter().collect(), rng),
             Order::Reload { connect_to, drop } => self.reload(connect_to, &drop, now, rng),
+            Order::SetBorder(rules) => {
+                self.picture_stale |= self.border_rules != rules;
+                self.border_rules = rules;
+            }
             Order::BoundPmtu(bound) => self.settings.pmtu = bound,
             Order::Shutdown => self.shut_down(now, rng),
         }

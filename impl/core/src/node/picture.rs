@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::peer::Peer;
 use super::{Node, Output};
-use crate::dataplane::{Broadcast, Forwarding, Owner, Owners, PeerPath};
+use crate::dataplane::{Border, Broadcast, Forwarding, Owner, Owners, PeerPath};
 use crate::graph::{IdMap, NodeId};
 use crate::subnet::{Claim, IpTable, Mac, SubnetAddr};
 
@@ -17,14 +17,17 @@ impl Node {
         if !self.picture_stale && !self.paths_stale {
             return;
         }
-        let owners = if self.picture_stale {
-            Arc::new(self.owners())
+        let (owners, border) = if self.picture_stale {
+            (Arc::new(self.owners()), self.border().map(Arc::new))
         } else {
-            Arc::clone(&self.picture.owners)
+            (
+                Arc::clone(&self.picture.owners),
+                self.picture.border.clone(),
+            )
         };
         self.picture_stale = false;
         self.paths_stale = false;
-        self.picture = Arc::new(self.draw(owners));
+        self.picture = Arc::new(self.draw(owners, border));
         self.outputs
             .push_back(Output::Publish(Arc::clone(&self.picture)));
     }
@@ -37,7 +40,7 @@ impl Node {
         self.paths_stale |= self.station.has(addresses);
     }
 
-    fn draw(&self, owners: Arc<Owners>) -> Forwarding {
+    fn draw(&self, owners: Arc<Owners>, border: Option<Arc<Border>>) -> Forwarding {
         let mut peers = IdMap::default();
         let mut sources = HashMap::new();
         for (id, peer) in self.peers.iter().filter(|(id, _)| *id != self.me()) {
@@ -64,6 +67,7 @@ impl Node {
             station: self.station.clone(),
             sources,
             broadcast,
+            border,
             replay_window: self.settings.replay_window,
         }
     }
@@ -113,6 +117,17 @@ impl Node {
             macs: self.mac_owners(),
             ips: IpTable::new(self.claims()),
         }
+    }
+
+    /// The rules of the border, for the nodes that are known: nobody else can send anything.
+    fn border(&self) -> Option<Border> {
+        let rules = self.border_rules.as_ref()?;
+        let owners = rules.owners.iter();
+        let owners = owners.map(|(name, prefix)| (*prefix, self.graph.find(name)));
+        let pool = rules.pool.iter().map(|prefix| (*prefix, None));
+        let sites = rules.sites.iter().filter_map(|name| self.graph.find(name));
+        let counts = Arc::clone(&self.border_counts);
+        Some(Border::new(owners.chain(pool), sites.collect(), counts))
     }
 
     /// Every subnet of every node, in the order of the names.

@@ -4,9 +4,11 @@
 //! Knows neither netlink nor files.
 
 pub mod advertise;
+mod border;
 mod config;
 mod prefix;
 pub mod wish;
 
+pub use border::BorderRules;
 pub use config::{Downstream, RouterConfig, Site};
 pub use prefix::{InterfaceAddress, Prefix, PrefixError, SLAAC_LEN};
