@@ -10,6 +10,7 @@
 //! The variable lets a stable compiler do it; there is no unsafe code for a sanitizer to watch.
 //! What falls stays in `artifacts/`; once mended, it belongs into `corpus/`.
 
+use std::net::Ipv6Addr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,7 @@ use v6router_core::crypto::packet::{PacketKey, Sealer};
 use v6router_core::crypto::rsa::{PrivateKey, PublicKey};
 use v6router_core::dataplane::{Egress, Forwarding, Inbound, Mode, Outbound, Policy, UdpPath};
 use v6router_core::forward::too_big::{self, Verdict};
-use v6router_core::forward::{mss, ttl};
+use v6router_core::forward::{guard, mss, ttl};
 use v6router_core::meta::{Connection, Event, Identity, PeerTerms};
 use v6router_core::name::NodeName;
 use v6router_core::node::{
@@ -29,18 +30,22 @@ use v6router_core::node::{
 };
 use v6router_core::options::Options;
 use v6router_core::subnet::Subnet;
+use v6router_core::wire::ethernet::Frame;
+use v6router_core::wire::ndp::{OptionList, Received, RouterAdvertisement, RouterSolicitation};
 use v6router_core::wire::request::Request;
 
 /// A target: its name, which is also that of its corpus, and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 9] = [
     ("request", request),
     ("handshake", handshake),
     ("stream", stream),
     ("packet", packet),
     ("frame", frame),
+    ("discovery", discovery),
+    ("guard", guard),
     ("subnet", subnet),
     ("pem", pem),
 ];
@@ -159,6 +164,78 @@ pub fn frame(data: &[u8]) {
         mss::clamp(&mut frame, mtu);
         let _ = ttl::decrement(&mut frame);
         assert_eq!(frame.len(), data.len());
+    }
+}
+
+/// A message of neighbour discovery; its checksum is made right, which a fuzzer would not guess. What
+/// is legal is written as something that means the same.
+pub fn discovery(data: &[u8]) {
+    let Some((kind, rest)) = data.split_first() else {
+        return;
+    };
+    let sealed = |message: &[u8]| {
+        let mut message = message.to_vec();
+        message[2..4].fill(0);
+        let sum = checksum(&message).to_be_bytes();
+        message[2..4].copy_from_slice(&sum);
+        message
+    };
+    let message = sealed(&[&[*kind, 0, 0, 0], rest].concat());
+    if let Ok(read) = RouterAdvertisement::parse(&received(&message)) {
+        let again = sealed(&read.message());
+        assert_eq!(RouterAdvertisement::parse(&received(&again)), Ok(read));
+    }
+    let _ = RouterSolicitation::parse(&received(&message));
+    if let Ok(options) = OptionList::new(rest) {
+        let read: usize = options.iter().map(|option| option.body.len() + 2).sum();
+        assert_eq!(read, rest.len());
+    }
+}
+
+/// A message as [`ROUTER`] sends it to itself.
+fn received(message: &[u8]) -> Received<'_> {
+    Received {
+        source: ROUTER,
+        destination: ROUTER,
+        hop_limit: 255,
+        message,
+    }
+}
+
+/// A link-local address: both ends of what [`discovery`] reads.
+const ROUTER: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
+
+/// The checksum of a message from [`ROUTER`] to itself (RFC 4443 section 2.3).
+fn checksum(message: &[u8]) -> u16 {
+    let ends = [ROUTER.octets(), ROUTER.octets()].concat();
+    let words = [
+        &ends[..],
+        &(message.len() as u32).to_be_bytes(),
+        &[0, 0, 0, 58],
+        message,
+    ]
+    .concat();
+    let words = words.chunks(2).map(|word| {
+        let low = word.get(1).copied().unwrap_or(0);
+        u64::from(u16::from_be_bytes([word[0], low]))
+    });
+    let mut sum: u64 = words.sum();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    !(sum as u16)
+}
+
+/// A frame at the border of a router. One that is let through has nothing in it, as plain as it
+/// comes, that is to be held.
+pub fn guard(data: &[u8]) {
+    let seen = guard::look(data);
+    let frame = Frame::new(data);
+    let Some(received) = frame.and_then(|frame| Received::in_frame(&frame)) else {
+        return;
+    };
+    if let (Some(seen), Some(134 | 137)) = (seen, received.message.first()) {
+        assert!(seen.forbidden.is_some());
     }
 }
 
