@@ -1,7 +1,12 @@
 //! A machine beside ours: a network namespace at the other end of cables.
+#![allow(dead_code, reason = "each test binary uses its part")]
 
+use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::thread;
+
+use nix::sched::{CloneFlags, setns};
 
 /// Runs `ip` on our machine.
 pub(crate) fn ip(words: &str) {
@@ -53,6 +58,18 @@ impl Machine {
         let output = self.command().args(["sh", "-c", script]).output().unwrap();
         assert!(output.status.success(), "{script}: {output:?}");
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Does something on a thread that is there.
+    pub(crate) fn visit<T: Send>(&self, body: impl FnOnce() -> T + Send) -> T {
+        let there = File::open(format!("/proc/{}/ns/net", self.0.id())).unwrap();
+        thread::scope(|threads| {
+            let visit = threads.spawn(|| {
+                setns(&there, CloneFlags::CLONE_NEWNET).unwrap();
+                body()
+            });
+            visit.join().unwrap()
+        })
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddrV6;
 use std::process::{Child, Command, Stdio};
 use std::time::SystemTime;
 
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use v6router_core::wire::ndp::Preference;
+use v6router_core::wire::ndp::{ALL_ROUTERS, Preference};
 
 use super::*;
 use crate::alone::{TempDir, alone, wait_for};
@@ -268,6 +270,48 @@ fn an_independent_decoder_agrees_on_every_field() {
             }
         }
         assert_eq!(route(), "");
+    });
+}
+
+/// Asks for routers ten thousand times a second.
+fn flood(count: u32) -> Duration {
+    let socket = Socket::new(Domain::IPV6, Type::RAW, Some(Protocol::ICMPV6)).unwrap();
+    socket.set_multicast_hops_v6(255).unwrap();
+    let index = nix::net::if_::if_nametoindex("eth0").unwrap();
+    let routers: SockAddr = SocketAddrV6::new(ALL_ROUTERS, 0, 0, index).into();
+    let began = Instant::now();
+    for nth in 0..count {
+        let due = Duration::from_micros(100) * nth;
+        std::thread::sleep(due.saturating_sub(began.elapsed()));
+        // A full queue loses some, as a flood may.
+        let _ = socket.send_to(&[133, 0, 0, 0, 0, 0, 0, 0], &routers);
+    }
+    began.elapsed()
+}
+
+#[test]
+fn a_flood_of_solicitations_is_answered_within_bounds() {
+    let name = "a_flood_of_solicitations_is_answered_within_bounds";
+    play(name, |runtime| {
+        let host = Machine::new();
+        let advertiser = lan();
+        plug_in(&host);
+        until("an address", || address(&host).contains("2001:db8:"));
+        let before = sent(&advertiser);
+        let took = host.visit(|| flood(30_000));
+        let counts = advertiser.counts();
+        let asked = counts.solicited.load(Ordering::Relaxed);
+        assert!(asked > 1000, "{asked}");
+        // One host is answered each time that it waited; all of them, every three seconds.
+        let answers = sent(&advertiser) - before;
+        println!("{asked} questions in {took:?}: {answers} answers");
+        let to_it = 50 + 50 * (took.as_secs() + 1);
+        let to_all = 2 + took.as_secs() / MIN_DELAY_BETWEEN.as_secs();
+        assert!(
+            (1..=to_it + to_all).contains(&answers),
+            "{answers} in {took:?}"
+        );
+        runtime.block_on(advertiser.stop());
     });
 }
 
