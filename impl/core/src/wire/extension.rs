@@ -112,7 +112,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic(next: u8, bytes in prop::collection::vec(prop_oneof![0..61_u8, any::<u8>()], 0..200)) {
+        fn no_bytes_make_it_panic(
+            next: u8,
+            bytes in prop::collection::vec(prop_oneof![0..61_u8, any::<u8>()], 0..200),
+        ) {
             let _ = upper(next, &bytes);
         }
     }

@@ -227,7 +227,10 @@ fn an_address_is_claimed_by_who_has_it_or_wants_it() {
 
 proptest! {
     #[test]
-    fn no_bytes_make_it_panic(bytes: Vec<u8>, chain in prop::collection::vec(prop_oneof![0..61_u8, any::<u8>()], 0..200)) {
+    fn no_bytes_make_it_panic(
+        bytes: Vec<u8>,
+        chain in prop::collection::vec(prop_oneof![0..61_u8, any::<u8>()], 0..200),
+    ) {
         let _ = look(&bytes);
         let _ = look(&frame(&[], (GLOBAL, 1), &[options(60, 0)], (60, &chain)));
     }

@@ -43,7 +43,8 @@ pub enum Input {
         /// Whether it is up.
         up: bool,
     },
-    /// It is to advertise other things. Prefixes that are no longer among them are withdrawn.
+    /// It is to advertise other things, or to advertise again. Prefixes that are no longer among
+    /// them are withdrawn.
     Configure(AdvertiseSettings),
     /// It is to advertise no more, and to say so.
     Stop,
@@ -123,13 +124,7 @@ impl Schedule {
 
     /// Takes note of something; what is to be sent then is told by [`Schedule::poll_send`].
     pub fn handle(&mut self, input: Input, now: Instant, rng: &mut dyn CryptoRng) {
-        if self.life != Life::Advertising {
-            if matches!(input, Input::LinkDown) {
-                self.life = Life::Ended;
-            }
-            self.run(now, rng);
-            return;
-        }
+        let is_advertising = self.life == Life::Advertising;
         match input {
             Input::LinkUp(link) => {
                 if self.link.as_ref() != Some(&link) {
@@ -141,18 +136,22 @@ impl Schedule {
                 self.link = None;
                 self.next = None;
                 self.waiting.clear();
+                if !is_advertising {
+                    self.life = Life::Ended;
+                }
             }
-            Input::Solicited(asked) => self.solicited(&asked, now, rng),
+            Input::Solicited(asked) if is_advertising => self.solicited(&asked, now, rng),
             Input::Tunnel { up } => self.tunnel_is(up, now),
             Input::Configure(settings) => {
-                if settings != self.settings {
+                if settings != self.settings || !is_advertising {
                     self.retired.renumber(&self.settings, &settings, now);
                     self.settings = settings;
+                    self.life = Life::Advertising;
                     self.announce(now);
                 }
             }
-            Input::Stop => self.stop(now),
-            Input::Timer => {}
+            Input::Stop if is_advertising => self.stop(now),
+            Input::Solicited(_) | Input::Stop | Input::Timer => {}
         }
         self.run(now, rng);
     }
@@ -181,7 +180,7 @@ impl Schedule {
     /// Everybody is told as soon as may be, and again soon in case it is lost (RFC 4861 section
     /// 6.2.4: at the beginning and when there is news).
     fn announce(&mut self, now: Instant) {
-        if self.link.is_some() {
+        if self.link.is_some() && self.life == Life::Advertising {
             self.initial = MAX_INITIAL_ADVERTISEMENTS;
             self.next = Some(self.earliest(now));
         }
@@ -256,9 +255,7 @@ impl Schedule {
         }
         if self.lost_at().is_some_and(|lost| lost <= now) {
             self.tunnel = Tunnel::Lost;
-            if self.life == Life::Advertising {
-                self.announce(now);
-            }
+            self.announce(now);
         }
         let due = self.waiting.iter().filter(|(_, due)| **due <= now);
         let due: Vec<_> = due.map(|(host, _)| *host).collect();

@@ -153,7 +153,7 @@ impl Worker {
         let mut is_wished = true;
         self.configure();
         self.look().await;
-        while is_wished || !self.interfaces.is_empty() {
+        while is_wished || !self.is_ended() {
             let deadlines = self.interfaces.values();
             let deadline = deadlines.filter_map(|one| one.schedule.deadline()).min();
             let due = async {
@@ -176,9 +176,12 @@ impl Worker {
                 Some(heard) = self.heard.recv() => self.hear(heard),
                 () = due => self.tell_all(&Input::Timer),
             }
-            self.interfaces
-                .retain(|_, interface| !interface.schedule.is_ended());
         }
+    }
+
+    /// Whether every last word has been said.
+    fn is_ended(&self) -> bool {
+        self.interfaces.values().all(|one| one.schedule.is_ended())
     }
 
     /// Takes over what is wished.
@@ -186,14 +189,11 @@ impl Worker {
         let now = Instant::now();
         let wish = self.wished.borrow_and_update();
         for (name, settings) in &wish.interfaces {
-            let input = match self.interfaces.get(name) {
-                Some(_) => Input::Configure(settings.clone()),
-                None => Input::Timer,
-            };
             let interface = self.interfaces.entry(name.clone());
+            // One that was given up is kept: when it spoke last counts.
             let interface = interface.or_insert_with(|| Interface::new(settings.clone(), now));
             let up = wish.tunnel_up;
-            for input in [input, Input::Tunnel { up }] {
+            for input in [Input::Configure(settings.clone()), Input::Tunnel { up }] {
                 interface.tell(name, input, &self.counts, &mut self.rng);
             }
         }
@@ -214,7 +214,8 @@ impl Worker {
             }
         };
         for (name, interface) in &mut self.interfaces {
-            let input = match found.get(name) {
+            let found = found.get(name).filter(|_| !interface.schedule.is_ended());
+            let input = match found {
                 Some((index, link)) => {
                     interface.take_place(name, *index, link, &self.hear, &self.counts)
                 }
@@ -306,10 +307,10 @@ impl Interface {
         Input::LinkUp(link.clone())
     }
 
-    /// The interface is down, or not there.
+    /// The interface is down or not there, or was given up.
     fn leave(&mut self, name: &str) -> Input {
         if self.place.take().is_some() {
-            info!("{name} is down: nothing is advertised there");
+            info!("Advertising on {name} no more");
         }
         Input::LinkDown
     }

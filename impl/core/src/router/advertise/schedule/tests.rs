@@ -401,6 +401,21 @@ fn an_interface_that_comes_back_advertises_anew() {
     assert_eq!(play.sent.len(), 2);
 }
 
+#[test]
+fn an_interface_may_advertise_again_after_its_last_word() {
+    for wait in [0, 1, 100] {
+        let mut play = Play::up();
+        play.wait(seconds(10));
+        play.tell(Input::Stop);
+        assert!(play.schedule.is_ended());
+        play.wait(seconds(wait));
+        play.tell(Input::Configure(settings()));
+        play.wait(seconds(4));
+        assert_eq!(play.last().lifetime, seconds(1800));
+        assert_rate(&play.told());
+    }
+}
+
 fn inputs() -> impl Strategy<Value = Input> {
     let changed = |interval: u64, nth: u128| AdvertiseSettings {
         prefixes: prefix("2001:db8::/48")
@@ -426,6 +441,7 @@ fn inputs() -> impl Strategy<Value = Input> {
         1 => any::<bool>().prop_map(|up| Input::Tunnel { up }),
         1 => (min..=max, 0..40_u128).prop_map(move |(interval, nth)| Input::Configure(changed(interval, nth))),
         1 => Just(Input::Timer),
+        1 => Just(Input::Stop),
     ]
 }
 
