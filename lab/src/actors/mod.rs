@@ -9,6 +9,7 @@ mod forger;
 mod keys;
 mod program;
 mod routed;
+mod routertoml;
 mod tinc11;
 mod tincdir;
 
@@ -18,6 +19,7 @@ pub use forger::{flipped, inject, unchecked};
 pub use keys::{KeyPair, KeyRing};
 pub use program::{Daemons, Product, Programs};
 pub use routed::route;
+pub use routertoml::by_router_toml;
 pub use tincdir::{Directory, File, NETNAME, NOTES, directory, note_every_script, path};
 
 pub(crate) use daemon::tail;

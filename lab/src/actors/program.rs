@@ -142,7 +142,12 @@ impl Programs {
         if product == Product::Tinc11 {
             return self.tinc11()?.install(node).await;
         }
-        node.install(self.path(product)?, "tincd").await?;
+        let program = self.path(product)?;
+        node.install(program, "tincd").await?;
+        if product == Product::V6router {
+            // It does more than tincd, by its own name.
+            node.install(program, "v6router").await?;
+        }
         Ok(())
     }
 

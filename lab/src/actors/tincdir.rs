@@ -42,7 +42,7 @@ impl Directory {
         self.files.retain(|file| file.path != path);
     }
 
-    fn add(&mut self, name: &str, text: String, mode: u32) {
+    pub(super) fn add(&mut self, name: &str, text: String, mode: u32) {
         self.files.push(File {
             path: path(name),
             text,

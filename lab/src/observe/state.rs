@@ -4,12 +4,14 @@ use super::{ObserveError, Result};
 use crate::fabric::Node;
 
 /// The commands whose answers make up the state, the first three being those an administrator would compare.
-const ASKED: [&[&str]; 5] = [
+const ASKED: [&[&str]; 7] = [
     &["ip", "-6", "route"],
     &["ip", "addr"],
     &["ip", "link"],
     &["ip", "-4", "route"],
     &["ip", "-6", "route", "show", "table", "local"],
+    &["ip", "-6", "route", "show", "table", "all"],
+    &["ip", "-6", "rule"],
 ];
 
 /// Whether the kernel forwards, and whether it heeds advertisements.

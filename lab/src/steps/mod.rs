@@ -17,6 +17,7 @@ mod portal;
 mod reach;
 mod record;
 mod refusals;
+mod router;
 mod venue;
 mod vocabulary;
 mod watch;

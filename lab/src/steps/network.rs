@@ -46,12 +46,20 @@ async fn build(
 
 #[given("tinc is set up as it should be")]
 async fn set_up(world: &mut World) -> Outcome {
-    write(world, &keys(world).await?, |_, _| ()).await
+    set_up_changed(world, |_, _| ()).await
 }
 
 #[given("tinc is set up as it should be, with scripts that note when they run")]
 async fn set_up_with_notes(world: &mut World) -> Outcome {
     let change = |_: &str, directory: &mut Directory| actors::note_every_script(directory);
+    set_up_changed(world, change).await
+}
+
+/// As it should be but for `change`, which is told whose directory it changes.
+pub(super) async fn set_up_changed(
+    world: &World,
+    change: impl Fn(&str, &mut Directory),
+) -> Outcome {
     write(world, &keys(world).await?, change).await
 }
 
@@ -76,7 +84,7 @@ async fn set_up_without_keys(world: &mut World) -> Outcome {
 async fn set_up_in_router_mode(world: &mut World) -> Outcome {
     let overlay = world.overlay()?;
     let change = |node: &str, directory: &mut Directory| actors::route(directory, overlay, node);
-    write(world, &keys(world).await?, change).await
+    set_up_changed(world, change).await
 }
 
 #[given(expr = "{word}'s tinc.conf also says {string}")]

@@ -72,6 +72,7 @@ mod tests {
         let network = Downstream {
             interface: "eth1".to_owned(),
             hotplug: false,
+            on_link: true,
             prefix,
             address: "2001:db8:85a3:ef11::1".parse().unwrap(),
             dns: Vec::new(),

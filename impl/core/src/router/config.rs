@@ -2,8 +2,10 @@
 
 use std::net::Ipv6Addr;
 
+use super::advertise::AdvertiseSettings;
 use super::prefix::{InterfaceAddress, Prefix};
 use crate::name::NodeName;
+use crate::wire::ndp::DomainName;
 
 /// A router: a server that hands out prefixes, a Pi that was given some, or both.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,17 +42,32 @@ pub struct Downstream {
     pub hotplug: bool,
     /// The /64 from which its hosts take their addresses.
     pub prefix: Prefix,
+    /// Hosts reach each other without us; not so on 6LoWPAN links (RFC 7668 section 3.2.3).
+    pub on_link: bool,
     /// Our own address there, in `prefix`.
     pub address: Ipv6Addr,
     /// Recursive DNS servers to tell (RFC 8106 section 5.1).
     pub dns: Vec<Ipv6Addr>,
     /// Domains to search in (RFC 8106 section 5.2).
-    pub search: Vec<String>,
+    pub search: Vec<DomainName>,
     /// The MTU to tell, bytes (RFC 4861 section 4.6.4).
     pub mtu: Option<u32>,
 }
 
 impl Downstream {
+    /// What is advertised there.
+    #[must_use]
+    pub fn advertisement(&self) -> AdvertiseSettings {
+        AdvertiseSettings {
+            prefixes: vec![self.prefix],
+            on_link: self.on_link,
+            dns: self.dns.clone(),
+            search: self.search.clone(),
+            mtu: self.mtu,
+            ..AdvertiseSettings::default()
+        }
+    }
+
     /// Our address with the length of the link's prefix.
     #[must_use]
     pub fn interface_address(&self) -> InterfaceAddress {

@@ -310,6 +310,7 @@ mod tests {
             downstream: vec![Downstream {
                 interface: "bt0".to_owned(),
                 hotplug: true,
+                on_link: true,
                 prefix,
                 address: prefix.address(1).unwrap(),
                 dns: Vec::new(),

@@ -3,13 +3,6 @@
 pub(crate) mod activation;
 pub(crate) mod addresses;
 pub(crate) mod admission;
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "started by a configuration that has advertisements"
-    )
-)]
 pub(crate) mod advertiser;
 pub(crate) mod datapath;
 pub(crate) mod device;

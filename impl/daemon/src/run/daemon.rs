@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tracing::{debug, info, warn};
 use v6router_core::node::{ConnId, Input, Node, Order};
+use v6router_core::router::BorderRules;
 
 use super::picture::Pictures;
 use super::routing::Routing;
@@ -295,6 +296,14 @@ impl Daemon {
         }
     }
 
+    /// Whose addresses are whose is up to us where we are a router.
+    pub(super) fn guard_border(&mut self) {
+        let config = &self.setup.config;
+        let router = config.router.as_ref();
+        let rules = router.map(|router| BorderRules::of(router, &config.name));
+        self.feed(Input::Order(Order::SetBorder(rules)));
+    }
+
     fn list_traffic(&self) {
         let shared = self.datapath.shared();
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -307,6 +316,18 @@ impl Daemon {
             format!(" total bytes in:  {:>10}", count(&shared.device_in)),
             format!(" total bytes out: {:>10}", count(&shared.device_out)),
         ]);
+        if let Some(border) = &self.node.forwarding().border {
+            let counts = border.counts();
+            list(vec![
+                "Not let across the border:".to_owned(),
+                format!(" advertisements:  {:>10}", count(&counts.advertisements)),
+                format!(" redirects:       {:>10}", count(&counts.redirects)),
+                format!(" DHCPv6 answers:  {:>10}", count(&counts.dhcp_answers)),
+                format!(" disguised:       {:>10}", count(&counts.disguised)),
+                format!(" foreign sources: {:>10}", count(&counts.sources)),
+                format!(" foreign targets: {:>10}", count(&counts.targets)),
+            ]);
+        }
     }
 }
 

@@ -63,6 +63,7 @@ impl Daemon {
             routing.reload(router.clone());
         }
         self.dialling.setup.interface = config.listen.interface.clone();
+        self.guard_border();
         // Whatever was doubtful may have been corrected.
         self.dialling.doubtful.clear();
         self.dial_anew();

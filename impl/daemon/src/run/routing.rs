@@ -1,7 +1,9 @@
 //! The router beside the loop: keeps the kernel as `router.toml` wishes while interfaces and the
 //! tunnel come and go, and puts everything back at the end.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -9,8 +11,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tracing::{error, info, warn};
 use v6router_core::router::RouterConfig;
+use v6router_core::router::advertise::AdvertiseSettings;
 use v6router_core::router::wish::{Link, wish};
 
+use crate::io::advertiser::Advertiser;
 use crate::io::watch;
 use crate::kernel::Keeper;
 
@@ -47,8 +51,10 @@ impl Routing {
         let keeper = open.context("Couldn't set up addresses and routes")?;
         let links = keeper.links().await;
         present(config, &links.context("Couldn't read the interfaces")?)?;
+        let advertiser = Advertiser::start(advertised(config));
         let mut router = Router {
             keeper,
+            advertiser: advertiser.context("Couldn't watch interfaces to advertise on")?,
             config: config.clone(),
             vpn: vpn.to_owned(),
             tunnel: false,
@@ -112,8 +118,16 @@ fn present(config: &RouterConfig, links: &[Link]) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What is advertised on which interface.
+fn advertised(config: &RouterConfig) -> BTreeMap<String, AdvertiseSettings> {
+    let networks = config.downstream.iter();
+    let advertised = networks.map(|one| (one.interface.clone(), one.advertisement()));
+    advertised.collect()
+}
+
 struct Router {
     keeper: Keeper,
+    advertiser: Advertiser,
     config: RouterConfig,
     vpn: String,
     /// Somebody is reached through the tunnel, or was a moment ago.
@@ -134,14 +148,18 @@ impl Router {
             let lost = self.tunnel_lost;
             tokio::select! {
                 command = commands.recv() => match command {
-                    Some(Command::Config(config)) => self.config = config,
+                    Some(Command::Config(config)) => {
+                        self.advertiser.configure(advertised(&config));
+                        self.config = config;
+                    }
                     Some(Command::Tunnel(is_up)) => {
+                        self.advertiser.tunnel_is(is_up);
                         if !self.tunnel_is(is_up) {
                             continue;
                         }
                     }
                     Some(Command::Stop(done)) => {
-                        self.keeper.restore().await;
+                        self.stop().await;
                         let _ = done.send(());
                         return;
                     }
@@ -156,6 +174,20 @@ impl Router {
             }
             self.apply().await;
         }
+    }
+
+    /// Hosts are told to look elsewhere while we can still speak to them.
+    async fn stop(self) {
+        let counts = self.advertiser.counts();
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        info!(
+            "Advertised {} times; asked for it {} times, and {} times by void messages",
+            count(&counts.sent),
+            count(&counts.solicited),
+            count(&counts.void)
+        );
+        self.advertiser.stop().await;
+        self.keeper.restore().await;
     }
 
     /// Whether that makes a difference now.
@@ -204,6 +236,7 @@ mod tests {
             downstream: vec![v6router_core::router::Downstream {
                 interface: "eth7".to_owned(),
                 hotplug: false,
+                on_link: true,
                 prefix,
                 address: prefix.address(1).unwrap(),
                 dns: Vec::new(),

@@ -149,6 +149,7 @@ impl Daemon {
             name_lookups: Arc::new(Semaphore::new(NAME_LOOKUPS)),
         };
         daemon.tell_of_device();
+        daemon.guard_border();
         daemon.carry_out();
         daemon.runner.idle().await;
         Ok(daemon)

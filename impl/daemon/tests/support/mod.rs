@@ -4,6 +4,7 @@
 mod alone;
 pub(crate) mod machine;
 
+#[allow(unused_imports, reason = "each test binary uses its part")]
 pub(crate) use alone::{PATIENCE, TempDir, alone, wait_for};
 
 use std::fs;

@@ -15,10 +15,8 @@ use crate::config::name::rule;
 
 /// Longest name of an interface, bytes (`IFNAMSIZ` without the zero at its end).
 const MAX_INTERFACE_LEN: usize = 15;
-/// The least that every link carries (RFC 8200 section 5), and the most an IPv6 packet fills.
-const MTU: std::ops::RangeInclusive<u32> = 1280..=65_535;
-/// Interfaces that exist while somebody is connected: Bluetooth 6LoWPAN.
-const COMES_AND_GOES: &str = "bt";
+/// How names of Bluetooth 6LoWPAN links begin.
+const BLUETOOTH: &str = "bt";
 
 /// Collects what is wrong.
 pub(super) struct Checker<'s> {
@@ -281,31 +279,22 @@ impl<'s> Checker<'s> {
                 address
             }
         };
-        if let Some(mtu) = table
-            .mtu
-            .as_ref()
-            .filter(|mtu| !MTU.contains(mtu.get_ref()))
-        {
-            let (least, most) = (MTU.start(), MTU.end());
-            self.wrong(mtu.span(), format!("an MTU is from {least} to {most}"));
-        }
-        for domain in &table.search {
-            if !is_domain(domain.get_ref()) {
-                self.wrong(
-                    domain.span(),
-                    format!("{:?} is no domain name", domain.get_ref()),
-                );
-            }
-        }
-        Some(Downstream {
-            hotplug: table.hotplug.unwrap_or_else(|| comes_and_goes(&interface)),
+        let is_bluetooth = is_bluetooth(&interface);
+        let at = table.interface.span();
+        let downstream = Downstream {
+            hotplug: table.hotplug.unwrap_or(is_bluetooth),
+            on_link: !is_bluetooth,
             interface,
             prefix,
             address,
             dns: table.dns,
-            search: table.search.into_iter().map(Spanned::into_inner).collect(),
-            mtu: table.mtu.map(Spanned::into_inner),
-        })
+            search: table.search,
+            mtu: table.mtu,
+        };
+        if let Err(error) = downstream.advertisement().check() {
+            self.wrong(at, error.to_string());
+        }
+        Some(downstream)
     }
 }
 
@@ -322,23 +311,11 @@ fn bad_interface(name: &str) -> Option<String> {
     (!legal).then(|| format!("{name:?} is no name of an interface"))
 }
 
-/// Whether an interface of this name is one that a connected device makes.
-fn comes_and_goes(interface: &str) -> bool {
+/// Whether an interface of this name is a Bluetooth 6LoWPAN link, which a connected device makes.
+fn is_bluetooth(interface: &str) -> bool {
     interface
-        .strip_prefix(COMES_AND_GOES)
+        .strip_prefix(BLUETOOTH)
         .is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
-}
-
-/// Labels of 1 to 63 letters, digits, hyphens and underscores, 253 bytes in all (RFC 1035 section 2.3.4).
-fn is_domain(name: &str) -> bool {
-    let name = name.strip_suffix('.').unwrap_or(name);
-    name.len() <= 253
-        && name.split('.').all(|label| {
-            (1..=63).contains(&label.len())
-                && label
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
-        })
 }
 
 #[cfg(test)]

@@ -4,9 +4,11 @@ use std::net::Ipv6Addr;
 use std::ops::Range;
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 use v6router_core::router::{InterfaceAddress, Prefix};
+use v6router_core::wire::ndp::DomainName;
 
 use super::RouterError;
 use crate::config::known::nearest_of;
@@ -44,8 +46,15 @@ pub(super) struct AdvertiseTable {
     #[serde(default)]
     pub(super) dns: Vec<Ipv6Addr>,
     #[serde(default)]
-    pub(super) search: Vec<Spanned<String>>,
-    pub(super) mtu: Option<Spanned<u32>>,
+    #[serde(deserialize_with = "domains")]
+    pub(super) search: Vec<DomainName>,
+    pub(super) mtu: Option<u32>,
+}
+
+fn domains<'de, D: Deserializer<'de>>(names: D) -> Result<Vec<DomainName>, D::Error> {
+    let names = Vec::<String>::deserialize(names)?.into_iter();
+    let read = names.map(|name| name.parse().map_err(D::Error::custom));
+    read.collect()
 }
 
 /// The text, kept so that a position can be told as a line.

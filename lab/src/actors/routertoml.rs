@@ -1,0 +1,37 @@
+//! A machine's `router.toml`: what the scripts of the how-to did, in our daemon's own words.
+
+use std::fmt::Write as _;
+
+use super::tincdir::Directory;
+use crate::plan::Overlay;
+
+/// Exchanges the scripts of `node` for a `router.toml` that asks for the same, and for advertisements on its
+/// downstream interface.
+pub fn by_router_toml(directory: &mut Directory, overlay: &Overlay, node: &str) {
+    directory.remove("tinc-up");
+    directory.remove("tinc-down");
+    let site = overlay.sites.iter().find(|site| site.node == node);
+    let own = site.map_or(overlay.address, |site| site.address);
+    let mut text = format!("address = \"{own}/{}\"\n", overlay.network.len);
+    match site {
+        Some(site) => {
+            let (interface, prefix) = (&site.interface, site.prefix);
+            let _ = write!(
+                text,
+                "gateway = \"{}\"\n\n[[advertise]]\ninterface = \"{interface}\"\nprefix = \"{prefix}\"\n",
+                overlay.address
+            );
+        }
+        None => {
+            let _ = writeln!(text, "pool = \"{}\"", overlay.pool);
+            for site in &overlay.sites {
+                let _ = write!(
+                    text,
+                    "\n[[site]]\nnode = \"{}\"\nvia = \"{}\"\nprefix = \"{}\"\n",
+                    site.node, site.address, site.prefix
+                );
+            }
+        }
+    }
+    directory.add("router.toml", text, 0o644);
+}
