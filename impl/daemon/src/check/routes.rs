@@ -7,7 +7,7 @@ use v6router_core::router::{Prefix, SLAAC_LEN};
 
 use super::finding::{At, Code, Findings};
 use super::network::{Network, Script};
-use super::script::{Act, Deed, Device, Route, ToV6, Way, mapped};
+use super::script::{Act, Deed, Device, Route, ToV6, Way, written};
 
 /// Addresses for private use, where nobody from outside comes by (RFC 4193 section 3.1).
 const UNIQUE_LOCAL: (u16, u8) = (0xfc00, 7);
@@ -46,6 +46,8 @@ struct Walk<'n> {
     anything: bool,
     /// Whoever is in one of these needs no gateway; the flag: on the VPN interface.
     links: Vec<(Prefix, bool)>,
+    /// Addresses of this machine.
+    addresses: Vec<IpAddr>,
     reported_down: bool,
 }
 
@@ -62,12 +64,16 @@ impl<'n> Walk<'n> {
                 .map(|router| (router.address.link(), true))
                 .into_iter()
                 .collect(),
+            addresses: router
+                .map(|router| router.address.address.into())
+                .into_iter()
+                .collect(),
             reported_down: false,
         }
     }
 
     fn is_ours(&self, device: &Device) -> bool {
-        matches!(device, Device::Named(name) if name == self.interface)
+        is_ours(device, self.interface)
     }
 
     fn step(&mut self, script: &Script, act: &Act, found: &mut Findings) {
@@ -77,17 +83,19 @@ impl<'n> Walk<'n> {
             Deed::Address {
                 device,
                 address,
-                len,
-                on_link,
+                link,
             } => {
-                if *on_link {
-                    self.links
-                        .push((mapped(*address, *len), self.is_ours(device)));
-                }
+                self.links
+                    .extend(link.map(|link| (link, self.is_ours(device))));
+                self.addresses.push(*address);
                 self.anything |= *device == Device::Uncertain;
             }
             Deed::Route(route) => self.route(script, act, route, found),
-            Deed::Port(_) | Deed::Setting { .. } | Deed::Load | Deed::NoInterface(_) => {}
+            Deed::Port(_)
+            | Deed::Setting { .. }
+            | Deed::Load
+            | Deed::PerhapsSetting
+            | Deed::NoInterface(_) => {}
         }
     }
 
@@ -111,6 +119,9 @@ impl<'n> Walk<'n> {
         if (ours || link.is_some_and(|(_, ours)| ours)) && !self.up && !self.anything {
             self.down(script, act, found);
         }
+        if let Some(gateway) = gateway.filter(|gateway| self.addresses.contains(gateway)) {
+            Self::to_ourselves(script, act, (route, gateway), found);
+        }
         match gateway {
             None => {
                 if ours {
@@ -132,6 +143,7 @@ impl<'n> Walk<'n> {
             other.line > act.line && matches!(&other.deed, Deed::Up(device) if self.is_ours(device))
         });
         let fix = match later {
+            Some(_) if act.conditional => return,
             Some(later) => format!("move line {} before it", later.line),
             None => "write `ip link set $INTERFACE up' before it".to_owned(),
         };
@@ -184,8 +196,12 @@ impl<'n> Walk<'n> {
             return;
         }
         let later = self.later_link(gateway);
-        let links: Vec<String> = self.ours().map(|link| link.to_string()).collect();
+        let is_v4 = |link: &Prefix| link.network().to_ipv4_mapped().is_some();
+        let alike = self.ours().filter(|link| is_v4(link) == gateway.is_ipv4());
+        let links: Vec<String> = alike.map(written).collect();
         let (why, fix) = match later {
+            // One of two cases, and the other one is the first time.
+            Some(_) if act.conditional => return,
             Some(line) => (
                 format!(
                     "the kernel refuses it: only line {line} of tinc-up makes {gateway} a neighbour"
@@ -230,6 +246,28 @@ impl<'n> Walk<'n> {
         );
     }
 
+    fn to_ourselves(
+        script: &Script,
+        act: &Act,
+        (route, gateway): (&Route, IpAddr),
+        found: &mut Findings,
+    ) {
+        let code = match route.is_default() {
+            true => Code::DefaultGatewayOffLink,
+            false => Code::GatewayOffLink,
+        };
+        found.error(
+            code,
+            At::line(&script.path, act.line),
+            format!(
+                "a route through {gateway}, which is an address of this machine: {}",
+                act.shown
+            ),
+            "the kernel refuses it: `Invalid argument'",
+            "name the neighbour by its address on the VPN",
+        );
+    }
+
     fn ours(&self) -> impl Iterator<Item = Prefix> {
         self.links
             .iter()
@@ -247,14 +285,20 @@ impl<'n> Walk<'n> {
         let acts = scripts.flat_map(|script| &script.acts);
         let makes = |act: &&Act| match act.deed {
             Deed::Address {
-                address,
-                len,
-                on_link,
-                ..
-            } => on_link && mapped(address, len).contains(gateway.to_v6()),
+                link: Some(link), ..
+            } => link.contains(gateway.to_v6()),
             _ => false,
         };
         acts.into_iter().find(makes).map(|act| act.line)
+    }
+}
+
+/// Whether it is the VPN interface, or would be if it had not got lost.
+fn is_ours(device: &Device, interface: &str) -> bool {
+    match device {
+        Device::Named(name) => name == interface,
+        Device::Lost => true,
+        Device::Uncertain => false,
     }
 }
 
@@ -277,15 +321,14 @@ fn on_link(network: &Network, interface: &str, found: &mut Findings) {
             _ => None,
         })
         .collect();
-    let ours = |device: &Device| matches!(device, Device::Named(name) if name == interface);
+    let ours = |device: &Device| is_ours(device, interface);
     for (script, act) in acts() {
         let link = match &act.deed {
             Deed::Address {
                 device,
-                address: IpAddr::V6(address),
-                len,
-                on_link: true,
-            } if ours(device) => Prefix::of(*address, *len),
+                address: IpAddr::V6(_),
+                link: Some(link),
+            } if ours(device) => *link,
             Deed::Route(Route {
                 to,
                 way:

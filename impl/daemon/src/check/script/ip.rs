@@ -94,9 +94,7 @@ fn link(words: &[Word]) -> Vec<Deed> {
 }
 
 /// Words of `ip address add` that are followed by a value.
-const OF_ADDRESS: [&str; 13] = [
-    "peer",
-    "remote",
+const OF_ADDRESS: [&str; 11] = [
     "broadcast",
     "brd",
     "anycast",
@@ -111,15 +109,18 @@ const OF_ADDRESS: [&str; 13] = [
 ];
 
 fn of_address(words: &[Word]) -> Vec<Deed> {
-    let keyword = |text: &str| matches!(text, "dev" | "local") || OF_ADDRESS.contains(&text);
+    let keyword = |text: &str| {
+        matches!(text, "dev" | "local" | "peer" | "remote") || OF_ADDRESS.contains(&text)
+    };
     let mut named = None;
-    let mut local = None;
+    let (mut local, mut peer) = (None, None);
     let mut on_link = true;
     let mut words = words.iter();
     while let Some(word) = words.next() {
         match word.text.as_str() {
             "dev" => named = Some(device(words.next(), keyword)),
             "local" => local = words.next(),
+            "peer" | "remote" => peer = words.next(),
             "noprefixroute" => on_link = false,
             text if OF_ADDRESS.contains(&text) => {
                 words.next();
@@ -128,22 +129,23 @@ fn of_address(words: &[Word]) -> Vec<Deed> {
             _ => {}
         }
     }
-    let device = match named.unwrap_or(Err(Missing::Empty)) {
-        Ok(device) => device,
-        Err(missing) => return vec![Deed::NoInterface(missing)],
+    let (device, missing) = match named.unwrap_or(Err(Missing::Empty)) {
+        Ok(device) => (device, None),
+        Err(missing) => (Device::Lost, Some(Deed::NoInterface(missing))),
     };
-    match local {
-        Some(local) if !local.uncertain => address(&local.text)
-            .map(|(address, len)| Deed::Address {
+    let given = match (local, peer) {
+        (Some(local), peer) if !local.uncertain && peer.is_none_or(|peer| !peer.uncertain) => {
+            // With a peer, it is the peer who is on link.
+            let link = address(&peer.unwrap_or(local).text).map(|(net, len)| mapped(net, len));
+            address(&local.text).map(|(address, _)| Deed::Address {
                 device,
                 address,
-                len,
-                on_link,
+                link: link.filter(|_| on_link),
             })
-            .into_iter()
-            .collect(),
-        _ => vec![Deed::Unknown],
-    }
+        }
+        _ => Some(Deed::Unknown),
+    };
+    missing.into_iter().chain(given).collect()
 }
 
 /// Words of `ip route add` that are followed by a value.

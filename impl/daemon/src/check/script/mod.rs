@@ -34,9 +34,8 @@ pub(crate) enum Deed {
     Address {
         device: Device,
         address: IpAddr,
-        len: u8,
-        /// The kernel makes a route to the neighbours of it.
-        on_link: bool,
+        /// To whom the kernel makes a route with it, IPv4 as in `::ffff:0:0/96`; `None`: to nobody.
+        link: Option<Prefix>,
     },
     Route(Route),
     /// An interface becomes a port of a bridge.
@@ -51,6 +50,8 @@ pub(crate) enum Deed {
     },
     /// Settings on paper come into force.
     Load,
+    /// Something is written that may be a setting: where, only a run could tell.
+    PerhapsSetting,
     /// A command that lacks its interface.
     NoInterface(Missing),
     /// Nobody knows.
@@ -72,6 +73,8 @@ pub(crate) enum Missing {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Device {
     Named(String),
+    /// The command lacks it; what it says beside that can be judged all the same.
+    Lost,
     /// Only a run could tell.
     Uncertain,
 }
@@ -123,6 +126,15 @@ pub(crate) fn mapped(address: IpAddr, len: u8) -> Prefix {
     match address {
         IpAddr::V4(_) => Prefix::of(address.to_v6(), len.saturating_add(96)),
         IpAddr::V6(address) => Prefix::of(address, len),
+    }
+}
+
+/// The prefix as somebody would write it: the other way from [`mapped`].
+pub(crate) fn written(prefix: Prefix) -> String {
+    let v4 = prefix.network().to_ipv4_mapped();
+    match v4.zip(prefix.len().checked_sub(96)) {
+        Some((network, len)) => format!("{network}/{len}"),
+        None => prefix.to_string(),
     }
 }
 

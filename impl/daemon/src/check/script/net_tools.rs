@@ -24,13 +24,14 @@ pub(super) fn ifconfig(words: &[Word]) -> Vec<Deed> {
         Err(missing) => return vec![Deed::NoInterface(missing)],
     };
     let mut deeds = Vec::new();
-    let mut netmask = None;
+    let (mut netmask, mut peer) = (None, None);
     let mut up = false;
     let mut words = rest.iter();
     while let Some(word) = words.next() {
         match word.text.as_str() {
             "netmask" => netmask = words.next().and_then(|word| mask_len(&word.text)),
-            "mtu" | "hw" | "broadcast" | "dstaddr" | "pointopoint" | "del" => {
+            "dstaddr" | "pointopoint" => peer = words.next().and_then(|word| address(&word.text)),
+            "mtu" | "hw" | "broadcast" | "del" => {
                 words.next();
             }
             "down" => up = false,
@@ -43,15 +44,15 @@ pub(super) fn ifconfig(words: &[Word]) -> Vec<Deed> {
                     deeds.push(Deed::Address {
                         device,
                         address,
-                        len,
-                        on_link: true,
+                        link: Some(mapped(address, len)),
                     });
                 }
             }
         }
     }
-    if let (Some(mask), Some(Deed::Address { len, .. })) = (netmask, deeds.first_mut()) {
-        *len = mask;
+    if let Some(Deed::Address { address, link, .. }) = deeds.first_mut() {
+        let on_link = peer.or_else(|| netmask.map(|len| (*address, len)));
+        *link = on_link.map(|(net, len)| mapped(net, len)).or(*link);
     }
     deeds.extend(up.then_some(Deed::Up(device)));
     deeds

@@ -32,13 +32,17 @@ pub(super) fn written(command: &Command, piped: Option<&str>) -> Option<Vec<Deed
         _ => &[],
     };
     let mut found = None;
-    for target in command
-        .writes
-        .iter()
-        .chain(arguments)
-        .filter(|word| !word.uncertain)
-    {
+    for target in command.writes.iter().chain(arguments) {
         let path = &target.text;
+        if target.uncertain {
+            let number = text.as_ref().map(|text| text.trim().parse::<u32>());
+            if matches!(number, Some(Ok(_))) || path.starts_with(PROC_SYS) {
+                found
+                    .get_or_insert_with(Vec::new)
+                    .push(Deed::PerhapsSetting);
+            }
+            continue;
+        }
         if let Some(key) = path.strip_prefix(PROC_SYS) {
             let value = text.as_ref().map(|text| text.trim().to_owned());
             found
@@ -74,6 +78,9 @@ pub(super) fn sysctl(words: &[Word]) -> Vec<Deed> {
         return vec![Deed::Load];
     }
     let assignments = words.iter().filter_map(|word| {
+        if word.uncertain && !word.text.contains('=') {
+            return Some(Deed::PerhapsSetting);
+        }
         let (key, value) = word.text.split_once('=')?;
         let value = (!word.uncertain).then(|| value.trim().to_owned());
         Some(setting(key.trim(), value, None))

@@ -58,6 +58,7 @@ pub(crate) fn read(text: &str, variables: Variables) -> Vec<Command> {
         expect: Expect::Word,
         bodies: Vec::new(),
         depth: 0,
+        after_another: false,
     };
     reader.run();
     reader.commands
@@ -91,6 +92,8 @@ struct Reader<'t> {
     bodies: Vec<String>,
     /// Conditions and loops we are in.
     depth: usize,
+    /// How the command before ended decides whether the next one runs.
+    after_another: bool,
 }
 
 impl Reader<'_> {
@@ -109,6 +112,11 @@ impl Reader<'_> {
                 }
                 ' ' | '\t' | '\r' => self.end_word(),
                 '&' if self.chars.peek() == Some(&'>') => self.end_word(),
+                '&' | '|' if self.chars.peek() == Some(&c) => {
+                    self.next();
+                    self.end_command();
+                    self.after_another = true;
+                }
                 ';' | '&' | '|' | '(' | ')' => self.end_command(),
                 '>' => self.redirect_out(),
                 '<' => self.redirect_in(),
@@ -133,7 +141,7 @@ impl Reader<'_> {
     /// The word under way; it begins here if there is none.
     fn word(&mut self) -> &mut Word {
         let line = self.line;
-        let conditional = self.depth > 0;
+        let conditional = self.depth > 0 || self.after_another;
         self.current.get_or_insert_with(|| Command {
             line,
             conditional,
@@ -361,6 +369,7 @@ impl Reader<'_> {
         let Some(command) = self.current.take() else {
             return;
         };
+        self.after_another = false;
         let words = &command.words;
         let name = words.first().map_or("", |word| word.text.as_str());
         match name {

@@ -17,8 +17,7 @@ fn on(text: &str) -> Deed {
     Deed::Address {
         device: vpn(),
         address,
-        len,
-        on_link: true,
+        link: Some(mapped(address, len)),
     }
 }
 
@@ -112,7 +111,8 @@ fn a_command_that_lost_its_interface_is_seen() {
         ("ip link set \\$INTERFACE up", Unexpanded),
         ("ip link set $INTERFCE up", Unset("INTERFCE".to_owned())),
     ] {
-        assert_eq!(deeds_of(text), [Deed::NoInterface(missing)], "{text}");
+        let deeds = deeds_of(text);
+        assert_eq!(deeds.first(), Some(&Deed::NoInterface(missing)), "{text}");
     }
 }
 
