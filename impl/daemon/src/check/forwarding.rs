@@ -8,7 +8,11 @@ use super::machine::Machine;
 use super::network::{Network, Script};
 use super::script::{Act, Deed, Device, Way};
 
-const FORWARDING: &str = ".forwarding";
+/// For packets of others only this one counts; that of an interface is about its own advertisements and redirects
+/// (Linux, Documentation/networking/ip-sysctl, `conf/all/forwarding`).
+const FORWARDING: &str = "all.forwarding";
+/// One for each interface and for all.
+const FORWARDINGS: &str = "*.forwarding";
 const ACCEPT_RA: &str = ".accept_ra";
 const IPV6: &str = "net.ipv6.conf.";
 
@@ -24,21 +28,21 @@ pub(super) fn check(network: &Network, machine: Option<&Machine>, found: &mut Fi
         .filter(|script| script.name.ends_with("-up"))
         .collect();
     let settings: Vec<Setting<'_>> = up.iter().flat_map(|script| settings(script)).collect();
-    let forwards = settings
-        .iter()
-        .any(|one| one.is(FORWARDING) && one.in_force && one.value != Some("0"));
-    if forwards {
+    let open = |deed: &Deed| matches!(deed, Deed::Unknown | Deed::PerhapsSetting);
+    let unknown = |script: &&Script| script.acts.iter().any(|act| open(&act.deed));
+    let anything = up.iter().any(unknown);
+    let forwards = |one: &&Setting<'_>| one.switches_on() && one.in_force;
+    if let Some(one) = settings.iter().find(forwards) {
         accept_ra(&settings, found);
+        if !anything {
+            accept_ra_alone(network, one, &settings, found);
+        }
         return;
     }
-    let unknown = |script: &&Script| script.acts.iter().any(|act| act.deed == Deed::Unknown);
-    if up.iter().any(unknown) {
+    if anything {
         return;
     }
-    if let Some(paper) = settings
-        .iter()
-        .find(|one| one.is(FORWARDING) && one.value != Some("0"))
-    {
+    if let Some(paper) = settings.iter().find(|one| one.switches_on()) {
         found.error(
             Code::ForwardingOff,
             At::line(&paper.script.path, paper.act.line),
@@ -85,6 +89,10 @@ impl Setting<'_> {
     fn is(&self, which: &str) -> bool {
         self.key.starts_with(IPV6) && self.key.ends_with(which)
     }
+
+    fn switches_on(&self) -> bool {
+        (self.is(FORWARDING) || self.is(FORWARDINGS)) && self.value != Some("0")
+    }
 }
 
 fn settings(script: &Script) -> Vec<Setting<'_>> {
@@ -125,6 +133,29 @@ fn accept_ra(settings: &[Setting<'_>], found: &mut Findings) {
             "2 means yes in any case",
         );
     }
+}
+
+/// Whoever dials is in networks of others, which may advertise themselves.
+fn accept_ra_alone(
+    network: &Network,
+    forwarding: &Setting<'_>,
+    settings: &[Setting<'_>],
+    found: &mut Findings,
+) {
+    let dials = network.all("ConnectTo").next().is_some();
+    if !dials || settings.iter().any(|one| one.is(ACCEPT_RA)) {
+        return;
+    }
+    found.note(
+        Code::AcceptRa,
+        At::line(&forwarding.script.path, forwarding.act.line),
+        format!(
+            "forwarding is switched on, and accept_ra is left alone: {}",
+            forwarding.act.shown
+        ),
+        "unless it is 2, the advertisements of a venue are ignored, and peers are dialled by IPv4 only",
+        "sysctl -w net.ipv6.conf.INTERFACE.accept_ra=2 before it, for the interface that leads out",
+    );
 }
 
 /// The first route that leads to what is behind another node; the mode tells what such a route looks like.

@@ -30,14 +30,29 @@ pub(crate) use place::NoNetwork;
 use place::Place;
 pub(crate) use report::Report;
 
-/// Looks at the networks in `dir`, or at `net` below it, and at the running machine if asked to.
+/// What is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// The files of some machine.
+    Files,
+    /// The files of this machine, so that what is in force here can stand in for what they do not say.
+    Ours,
+    /// The machine itself as well.
+    Machine,
+}
+
+/// Looks at the networks in `dir`, or at `net` below it.
 ///
 /// # Errors
 /// If there is no network to look at.
-pub(crate) fn examine(dir: &Path, net: Option<&str>, machine: bool) -> Result<Report, NoNetwork> {
+pub(crate) fn examine(dir: &Path, net: Option<&str>, look: Look) -> Result<Report, NoNetwork> {
     let place = Place::read(dir, net)?;
-    let machine = machine.then(|| Machine::read(Path::new("/")));
-    Ok(Report::new(&place, findings(&place, machine.as_ref())))
+    let machine = (look != Look::Files).then(|| Machine::read(Path::new("/")));
+    let mut found = findings(&place, machine.as_ref());
+    if let Some(machine) = machine.filter(|_| look == Look::Machine) {
+        machine::check(&machine, &mut found);
+    }
+    Ok(Report::new(&place, found))
 }
 
 fn findings(place: &Place, machine: Option<&Machine>) -> Findings {
@@ -51,9 +66,6 @@ fn findings(place: &Place, machine: Option<&Machine>) -> Findings {
         scripts::check(network, &mut found);
         routes::check(network, &mut found);
         forwarding::check(network, machine, &mut found);
-    }
-    if let Some(machine) = machine {
-        machine::check(machine, &mut found);
     }
     found
 }

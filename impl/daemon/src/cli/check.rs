@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::print;
-use crate::check::{self, Severity};
+use crate::check::{self, Look, Severity};
 
 /// Where networks are.
 const LIVE: &str = "/etc/tinc";
@@ -21,13 +21,14 @@ const WARNINGS_ONLY: u8 = 3;
 pub(super) struct CheckArgs {
     /// A network's directory, or a directory of such
     ///
-    /// Whatever machine it is of: only what the files say is judged.
+    /// Whatever machine it is of: only what the files say is judged. Of /etc/tinc it counts, too,
+    /// whether this machine forwards already.
     #[arg(value_name = "DIR", default_value = LIVE)]
     dir: PathBuf,
     /// Only the network in the directory of this name
     #[arg(short, long, value_name = "NET")]
     net: Option<String>,
-    /// Also what is in force on this machine, as is done for /etc/tinc anyway
+    /// Also this machine itself: its settings, and services that know IPv4 only
     #[arg(long)]
     host: bool,
     /// Print JSON
@@ -38,8 +39,13 @@ pub(super) struct CheckArgs {
 /// Checks and reports.
 pub(super) fn check(args: &CheckArgs) -> ExitCode {
     let dir = args.dir.canonicalize().unwrap_or_else(|_| args.dir.clone());
-    let live = args.host || dir == Path::new(LIVE) || dir.parent() == Some(Path::new(LIVE));
-    let report = match check::examine(&args.dir, args.net.as_deref(), live) {
+    let live = dir == Path::new(LIVE) || dir.parent() == Some(Path::new(LIVE));
+    let look = match (args.host, live) {
+        (true, _) => Look::Machine,
+        (false, true) => Look::Ours,
+        (false, false) => Look::Files,
+    };
+    let report = match check::examine(&args.dir, args.net.as_deref(), look) {
         Ok(report) => report,
         Err(error) => {
             eprintln!("v6router check: {error}");

@@ -10,7 +10,7 @@ use v6router_core::router::{InterfaceAddress, Prefix, SLAAC_LEN};
 
 use super::print;
 use super::tincd::DEFAULT_KEY_BITS;
-use crate::check;
+use crate::check::{self, Look};
 use crate::config::Layout;
 use crate::setup::{self, Added, Advertise, Init, Role};
 
@@ -174,7 +174,7 @@ pub(super) fn init(command: InitCommand) -> ExitCode {
         }
     }
     // What is still to come from elsewhere.
-    if let Ok(report) = check::examine(layout.confbase(), None, false)
+    if let Ok(report) = check::examine(layout.confbase(), None, Look::Files)
         && report.worst().is_some()
     {
         text.push_str(&format!("\nStill to do:\n\n{report}"));

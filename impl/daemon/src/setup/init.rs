@@ -191,7 +191,7 @@ impl Drop for Making {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::examine;
+    use crate::check::{Look, examine};
     use crate::testing::TempDir;
 
     const BITS: usize = 2048;
@@ -236,7 +236,8 @@ mod tests {
         server().write(&at_server).unwrap();
         let file = at_server.host(&"v6router".parse().unwrap());
         pi(Some(file)).write(&at_pi).unwrap();
-        let report = examine(dir.path(), None, false).unwrap_or_else(|error| panic!("{error}"));
+        let report =
+            examine(dir.path(), None, Look::Files).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(report.worst(), None, "{report}");
         let mut left: Vec<_> = fs::read_dir(dir.path())
             .unwrap()

@@ -57,7 +57,7 @@ impl Tree {
     /// Code, file below `etc/tinc` and line of everything found.
     fn found(&self) -> Vec<(&'static str, String, Option<usize>)> {
         let root = self.0.path().join("etc/tinc");
-        let report = examine(&root, None, false).unwrap_or_else(|error| panic!("{error}"));
+        let report = examine(&root, None, Look::Files).unwrap_or_else(|error| panic!("{error}"));
         let findings = report.findings().iter();
         findings
             .map(|one| {
@@ -93,6 +93,7 @@ echo 1 > /proc/sys/net/ipv6/conf/all/forwarding
 ip link set $INTERFACE up
 ip -6 addr add 2001:db8:85a3:ef00::11/64 dev $INTERFACE
 ip -6 route add default via 2001:db8:85a3:ef00::1
+echo 2 > /proc/sys/net/ipv6/conf/eth0/accept_ra
 ";
 
 /// The how-to, mended: the server's directory and the Pi's, side by side.
@@ -134,7 +135,7 @@ fn a_network_may_be_picked_or_given_as_such() {
     let root = tree.0.path().join("etc/tinc");
     std::fs::remove_file(root.join("pi/tinc.conf")).unwrap();
     let codes = |dir: &Path, net: Option<&str>| -> Vec<&'static str> {
-        let report = examine(dir, net, false).unwrap_or_else(|error| panic!("{error}"));
+        let report = examine(dir, net, Look::Files).unwrap_or_else(|error| panic!("{error}"));
         report
             .findings()
             .iter()
@@ -145,8 +146,8 @@ fn a_network_may_be_picked_or_given_as_such() {
     assert_eq!(codes(&root, None), ["stray-directory"]);
     assert_eq!(codes(&root, Some("pi")), ["no-tinc-conf"]);
     assert_eq!(codes(&root.join("pi"), None), ["no-tinc-conf"]);
-    assert!(examine(&root.join("nowhere"), None, false).is_err());
-    assert!(examine(&root.join("pi/hosts"), None, false).is_err());
+    assert!(examine(&root.join("nowhere"), None, Look::Files).is_err());
+    assert!(examine(&root.join("pi/hosts"), None, Look::Files).is_err());
 }
 
 #[test]
@@ -154,7 +155,7 @@ fn programs_get_the_same_by_stable_names() {
     let tree = mended();
     tree.change("pi/tinc.conf", "node_one", "node-one");
     let root = tree.0.path().join("etc/tinc");
-    let report = examine(&root, None, false).unwrap_or_else(|error| panic!("{error}"));
+    let report = examine(&root, None, Look::Files).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(report.worst(), Some(Severity::Error));
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!(
@@ -204,7 +205,7 @@ proptest! {
         for name in ["host-up", "hosts/b", "router.toml", "rsa_key.priv"] {
             std::fs::write(dir.join(name), &anything).unwrap();
         }
-        prop_assert!(examine(&dir, None, false).is_ok());
+        prop_assert!(examine(&dir, None, Look::Files).is_ok());
     }
 }
 
