@@ -67,6 +67,7 @@ codes! {
     NoAddress = "no-address",
     PrivateAddress = "private-address",
     SubnetTwice = "subnet-twice",
+    SubnetWithin = "subnet-within",
     ModeWithoutSubnets = "mode-without-subnets",
     AddressWithoutSubnet = "address-without-subnet",
     SubnetsWithoutUse = "subnets-without-use",

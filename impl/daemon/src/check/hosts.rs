@@ -81,7 +81,7 @@ fn addresses(network: &Network, node: &NodeName, set: &ConfigSet, found: &mut Fi
     let written: Vec<_> = set
         .all("Address")
         .filter_map(|entry| Some((entry, entry.value.split_whitespace().next()?)))
-        .map(|(entry, host)| (entry, host, host.parse().ok().and_then(private)))
+        .map(|(entry, host)| (entry, host, of_one_place(host)))
         .collect();
     let also_public = written.iter().any(|(_, _, private)| private.is_none());
     let dialled = network.name.as_ref() == Some(node)
@@ -117,7 +117,19 @@ fn addresses(network: &Network, node: &NodeName, set: &ConfigSet, found: &mut Fi
     }
 }
 
-/// Why an address means nothing elsewhere, if it does not.
+/// Why an address or a name means nothing elsewhere, if it does not.
+fn of_one_place(host: &str) -> Option<&'static str> {
+    if let Ok(address) = host.parse() {
+        return private(address);
+    }
+    let name = host.trim_end_matches('.').to_ascii_lowercase();
+    match name.rsplit('.').next() {
+        Some("localhost") => Some("each machine's own name (RFC 6761)"),
+        Some("local") if name.contains('.') => Some("a name of one link (RFC 6762)"),
+        _ => None,
+    }
+}
+
 fn private(address: IpAddr) -> Option<&'static str> {
     match address {
         IpAddr::V4(v4) => {

@@ -20,7 +20,8 @@ use crate::config::{
 use crate::io::device::DeviceSetup;
 use crate::keys::{KeyError, Loaded, read_private};
 pub(crate) use host::Host;
-use host::{is_leftover, looks_like_a_host_file};
+use host::is_leftover;
+pub(super) use host::looks_like_a_host_file;
 pub(crate) use script::Script;
 use script::is_script;
 

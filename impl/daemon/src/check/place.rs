@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::network::Network;
+use super::network::{Network, looks_like_a_host_file};
 use crate::config::NetnameError;
 
 /// Directories looked at; ours.
@@ -15,8 +15,8 @@ const KEYS: [&str; 2] = ["rsa_key.priv", "rsa_key.pub"];
 /// A directory with networks, as it was when it was read.
 pub(crate) struct Place {
     pub(crate) networks: Vec<Network>,
-    /// Keys in directories that have no tinc.conf.
-    pub(crate) stray_keys: Vec<PathBuf>,
+    /// Keys and host files in directories that have no tinc.conf.
+    pub(crate) strays: Vec<PathBuf>,
     /// `nets.boot`, if there is one.
     pub(crate) nets_boot: Option<NetsBoot>,
 }
@@ -81,20 +81,47 @@ impl Place {
             }
             _ => (dir, below),
         };
-        let keys = siblings
+        let strays = siblings
             .iter()
             .filter(|dir| !is_net(dir) && !found.contains(dir))
-            .flat_map(|dir| KEYS.map(|key| dir.join(key)))
-            .filter(|key| key.exists());
+            .flat_map(|dir| strays(dir));
+        // Of one network that was asked for, only its own line.
+        let is_picked = net.is_some() || found == [dir];
+        let only = found.first().filter(|_| is_picked);
+        let only = only.and_then(|dir| dir.canonicalize().ok());
+        let only = only.as_deref().and_then(Path::file_name);
+        let mut boot = nets_boot(root);
+        if let (Some(boot), Some(only)) = (&mut boot, only) {
+            boot.nets.retain(|(_, net)| only == net.as_str());
+        }
         Ok(Self {
-            stray_keys: keys.collect(),
-            nets_boot: nets_boot(root),
+            strays: strays.collect(),
+            nets_boot: boot,
             networks: found
                 .iter()
                 .map(|dir| Network::read(dir))
                 .collect::<Result<_, _>>()?,
         })
     }
+}
+
+/// Keys in a directory, else the first host file.
+fn strays(dir: &Path) -> Vec<PathBuf> {
+    let keys = KEYS.map(|key| dir.join(key)).into_iter();
+    let keys: Vec<PathBuf> = keys.filter(|key| key.exists()).collect();
+    if !keys.is_empty() {
+        return keys;
+    }
+    let hosts = fs::read_dir(dir.join("hosts")).into_iter().flatten();
+    let mut hosts: Vec<PathBuf> = hosts
+        .take(MAX_ENTRIES)
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.is_file() && looks_like_a_host_file(path))
+        .collect();
+    hosts.sort();
+    hosts.truncate(1);
+    hosts
 }
 
 /// The directories in `dir`, by name.

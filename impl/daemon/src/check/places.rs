@@ -10,14 +10,25 @@ pub(super) fn check(place: &Place, found: &mut Findings) {
         .iter()
         .map(|network| network.dir.display().to_string());
     let nets = nets.collect::<Vec<_>>().join(", ");
-    for key in &place.stray_keys {
-        let dir = key.parent().unwrap_or(key);
+    for stray in &place.strays {
+        let dir = stray.parent().unwrap_or(stray);
+        let is_host = dir.file_name().is_some_and(|name| name == "hosts");
+        let (kind, dir) = match dir.parent().filter(|_| is_host) {
+            Some(above) => ("host file", above),
+            None => ("key", dir),
+        };
+        let fix = match is_host {
+            true => "move what is needed to the network's directory, or write a tinc.conf",
+            false => {
+                "make keys with `tincd -n NET -K', where NET is the directory of tinc.conf, and remove these"
+            }
+        };
         found.error(
             Code::StrayDirectory,
-            At::file(key),
-            format!("a key in {}, where there is no tinc.conf", dir.display()),
+            At::file(stray),
+            format!("a {kind} in {}, where there is no tinc.conf", dir.display()),
             format!("no network is set up there, so no daemon reads it; set up is {nets}"),
-            "make keys with `tincd -n NET -K', where NET is the directory of tinc.conf, and remove these",
+            fix,
         );
     }
     let Some(boot) = &place.nets_boot else {

@@ -23,6 +23,7 @@ pub(super) fn check(network: &Network, found: &mut Findings) {
         .filter_map(|(node, entry)| Some((node, entry, Subnet::parse_config(&entry.value).ok()?)))
         .collect();
     twice(&owned, found);
+    within(&owned, found);
     match network.mode {
         Some(Mode::Router) => router(network, found),
         Some(Mode::Switch | Mode::Hub) => without_use(network, &owned, found),
@@ -46,6 +47,52 @@ fn twice(owned: &[(&NodeName, &Assignment, Subnet)], found: &mut Findings) {
     }
 }
 
+/// A part of somebody's subnet that is somebody else's: on purpose, or a wrong length.
+fn within(owned: &[(&NodeName, &Assignment, Subnet)], found: &mut Findings) {
+    let prefixes: Vec<(&NodeName, &Assignment, Prefix)> = owned
+        .iter()
+        .filter_map(|(node, entry, subnet)| Some((*node, *entry, prefix(subnet)?)))
+        .collect();
+    for (node, entry, wide) in &prefixes {
+        let mut parts = prefixes
+            .iter()
+            .filter(|(other, _, part)| other != node && part != wide && wide.covers(*part));
+        let Some((other, part, _)) = parts.next().filter(|_| !is_way_out(*wide)) else {
+            continue;
+        };
+        let more = match parts.count() {
+            0 => String::new(),
+            n => format!(", and {n} more"),
+        };
+        found.note(
+            Code::SubnetWithin,
+            At::span(&entry.at),
+            format!(
+                "{}, of {node}, has {} of {other} in it ({}){more}",
+                entry.value, part.value, part.at
+            ),
+            "packets go to the owner of the longest prefix, so this one gets the rest only",
+            "nothing, if that is meant; else correct the lengths",
+        );
+    }
+}
+
+/// Whether a subnet is that of whoever leads to everything else: all addresses, half of them, all of the internet's.
+fn is_way_out(wide: Prefix) -> bool {
+    match wide.network().to_ipv4_mapped() {
+        Some(_) => wide.len() <= 97,
+        None => wide.len() <= 3,
+    }
+}
+
+fn prefix(subnet: &Subnet) -> Option<Prefix> {
+    match subnet.addr {
+        SubnetAddr::V4 { addr, len } => Some(mapped(addr.into(), len)),
+        SubnetAddr::V6 { addr, len } => Some(mapped(addr.into(), len)),
+        SubnetAddr::Mac(_) => None,
+    }
+}
+
 /// In router mode a node gets what its subnets say, and nothing else.
 fn router(network: &Network, found: &mut Findings) {
     // Without our name, nobody knows which host file is ours.
@@ -55,13 +102,7 @@ fn router(network: &Network, found: &mut Findings) {
     let ours = |device: &Device| matches!(device, Device::Named(name) if name == interface);
     let subnets: Vec<Prefix> = network
         .all("Subnet")
-        .filter_map(
-            |entry| match Subnet::parse_config(&entry.value).ok()?.addr {
-                SubnetAddr::V4 { addr, len } => Some(mapped(addr.into(), len)),
-                SubnetAddr::V6 { addr, len } => Some(mapped(addr.into(), len)),
-                SubnetAddr::Mac(_) => None,
-            },
-        )
+        .filter_map(|entry| prefix(&Subnet::parse_config(&entry.value).ok()?))
         .collect();
     let up = network
         .scripts

@@ -72,7 +72,8 @@ pub(super) fn is_leftover(name: &str) -> bool {
         || endings.iter().any(|end| name.ends_with(end))
 }
 
-pub(super) fn looks_like_a_host_file(path: &Path) -> bool {
+/// Whether somebody's content is in it, whatever it is called.
+pub(in crate::check) fn looks_like_a_host_file(path: &Path) -> bool {
     let text = fs::read(path).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     text.lines().any(|line| {

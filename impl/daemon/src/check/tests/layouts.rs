@@ -165,3 +165,55 @@ fn a_bridge_needs_no_forwarding_for_its_own_address() {
     tree.write("v6router/tinc-up", up);
     tree.assert_found(&[]);
 }
+
+#[test]
+fn what_is_right_in_an_unusual_form_is_not_complained_about() {
+    let address = "ip -6 addr add 2001:db8:85a3:ef00::11/64 dev $INTERFACE\n";
+    let default = "ip -6 route add default via 2001:db8:85a3:ef00::1";
+    let up = "ip link set $INTERFACE up\n";
+    for script in [
+        // The peer is the neighbour.
+        format!(
+            "{up}ip addr add 10.1.0.2 peer 10.1.0.1 dev $INTERFACE\nip route add 10.9.0.0/16 via 10.1.0.1\n\
+             ip -6 addr add 2001:db8:85a3:ef00::11 peer 2001:db8:85a3:ef00::1 dev $INTERFACE\n{default}\n"
+        ),
+        "ifconfig $INTERFACE 10.1.0.2 pointopoint 10.1.0.1\nroute add -net 10.9.0.0/16 gw 10.1.0.1\n".to_owned(),
+        // One of two cases.
+        format!("if [ -e /run/again ]; then\n {default}\nelse\n {up}{address}{default}\nfi\n"),
+        format!("{up}{address}{default} || {default} metric 7\n"),
+        format!("{up}{address}{default} ||\n  ip -6 route add default via 2001:db8:85a3:ef00::2\n"),
+        // Which settings they are, only a run could tell.
+        format!("{up}{address}{default}\nfor f in /proc/sys/net/ipv6/conf/*/forwarding; do echo 1 > $f; done\n"),
+    ] {
+        let tree = mended();
+        let rest = match script.contains("for f in") {
+            true => "",
+            false => "sysctl -w net.ipv6.conf.all.forwarding=1 net.ipv6.conf.eth0.accept_ra=2\n",
+        };
+        tree.write("pi/tinc-up", &format!("#!/bin/sh\n{script}{rest}"));
+        assert_eq!(tree.found(), [], "{script}");
+    }
+}
+
+#[test]
+fn a_here_document_that_swallowed_every_interface_hides_no_other_mistake() {
+    let tree = mended();
+    let swallowed = super::SERVER_UP.replace("$INTERFACE", "");
+    let wanted = [
+        ("empty-interface", "v6router/tinc-up", Some(2)),
+        ("empty-interface", "v6router/tinc-up", Some(3)),
+    ];
+    tree.write("v6router/tinc-up", &swallowed);
+    let [link, address] = wanted;
+    let down = ("interface-down", "v6router/tinc-up", Some(4));
+    tree.assert_found(&[link, address, down]);
+    tree.change("v6router/tinc-up", "ef00::1/64", "ef00::1/56");
+    tree.change("v6router/tinc-up", "ef00::11", ":11");
+    tree.assert_found(&[
+        link,
+        address,
+        ("interface-down", "v6router/tinc-up", Some(3)),
+        ("pool-on-link", "v6router/tinc-up", Some(3)),
+        ("gateway-off-link", "v6router/tinc-up", Some(4)),
+    ]);
+}

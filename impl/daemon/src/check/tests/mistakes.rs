@@ -15,7 +15,7 @@ fn each_mistake_is_found_by_itself() {
         &'static str,
         (&'static str, &'static str, Option<usize>),
     );
-    let cases: [Case; 22] = [
+    let cases: [Case; 28] = [
         (
             "pi/tinc.conf",
             "Name = node_one\n",
@@ -148,6 +148,42 @@ fn each_mistake_is_found_by_itself() {
             "",
             ("forwarding-off", "v6router/tinc-up", Some(4)),
         ),
+        (
+            "pi/tinc-up",
+            "default via 2001:db8:85a3:ef00::1",
+            "default via 2001:db8:85a3:ef00::11",
+            ("default-gateway-off-link", "pi/tinc-up", Some(5)),
+        ),
+        (
+            "v6router/tinc-up",
+            "via 2001:db8:85a3:ef00::11",
+            "via 2001:db8:85a3:ef00::1",
+            ("gateway-off-link", "v6router/tinc-up", Some(4)),
+        ),
+        (
+            "pi/tinc-up",
+            "echo 2 > /proc/sys/net/ipv6/conf/eth0/accept_ra\n",
+            "",
+            ("accept-ra", "pi/tinc-up", Some(2)),
+        ),
+        (
+            "v6router/tinc-up",
+            "conf/all/forwarding",
+            "conf/$INTERFACE/forwarding",
+            ("forwarding-off", "v6router/tinc-up", Some(4)),
+        ),
+        (
+            "pi/hosts/v6router",
+            "198.51.100.10",
+            "localhost",
+            ("private-address", "pi/hosts/v6router", Some(1)),
+        ),
+        (
+            "pi/hosts/v6router",
+            "198.51.100.10",
+            "raspberrypi.local. 655",
+            ("private-address", "pi/hosts/v6router", Some(1)),
+        ),
     ];
     for (file, from, to, wanted) in cases {
         let tree = mended();
@@ -209,4 +245,40 @@ fn two_owners_of_a_subnet_are_found_and_an_order_among_them_is_not() {
         twice,
         [&("subnet-twice", "v6router/hosts/two".to_owned(), Some(1))]
     );
+}
+
+#[test]
+fn a_subnet_inside_anothers_is_noted_once_unless_the_wider_one_is_the_way_out() {
+    let tree = mended();
+    let [server, pi] = keys();
+    for net in ["v6router", "pi"] {
+        tree.change(&format!("{net}/tinc.conf"), "Mode = switch\n", "");
+    }
+    for script in ["v6router/tinc-up", "pi/tinc-up"] {
+        tree.write(script, "#!/bin/sh\n");
+    }
+    tree.write(
+        "v6router/hosts/v6router",
+        &format!(
+            "Subnet = 0.0.0.0/0\nSubnet = 2000::/3\nSubnet = 10.1.0.0/16\n{}",
+            server.1
+        ),
+    );
+    tree.write(
+        "v6router/hosts/node_one",
+        &format!(
+            "Subnet = 10.1.2.0/24\nSubnet = 10.1.3.0/24\nSubnet = 2001:db8::/48\n{}",
+            pi.1
+        ),
+    );
+    tree.assert_found(&[("subnet-within", "v6router/hosts/v6router", Some(3))]);
+}
+
+#[test]
+fn host_files_where_no_network_is_are_found() {
+    let tree = mended();
+    tree.write("node-one/hosts/node_one", &keys()[1].1)
+        .write("node-one/hosts/v6router", &keys()[0].1)
+        .write("notes/hosts/list", "not of ours\n");
+    tree.assert_found(&[("stray-directory", "node-one/hosts/node_one", None)]);
 }

@@ -146,6 +146,16 @@ fn a_network_may_be_picked_or_given_as_such() {
     assert_eq!(codes(&root, None), ["stray-directory"]);
     assert_eq!(codes(&root, Some("pi")), ["no-tinc-conf"]);
     assert_eq!(codes(&root.join("pi"), None), ["no-tinc-conf"]);
+    // Of nets.boot only its own line counts then.
+    tree.write(
+        "pi/tinc.conf",
+        "Name = node_one\nMode = switch\nMACLength = 16\n",
+    );
+    tree.write("nets.boot", "v6router\npi\n");
+    assert_eq!(codes(&root, None), ["nets-boot", "nets-boot"]);
+    assert_eq!(codes(&root, Some("pi")), ["nets-boot"]);
+    assert_eq!(codes(&root.join("pi"), None), ["nets-boot"]);
+    std::fs::remove_file(root.join("pi/tinc.conf")).unwrap();
     assert!(examine(&root.join("nowhere"), None, Look::Files).is_err());
     assert!(examine(&root.join("pi/hosts"), None, Look::Files).is_err());
 }
