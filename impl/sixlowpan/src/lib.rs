@@ -21,10 +21,14 @@
         clippy::cast_possible_truncation
     )
 )]
+// Tests take the time from where they like.
+#![cfg_attr(test, allow(clippy::disallowed_methods))]
 
+mod checksum;
 pub mod context;
 pub mod iid;
 pub mod link;
+pub mod nd;
 
 /// Octets of the longest IPv6 packet on a link, no more and no less (RFC 7668 section 3.2.2).
 pub const MTU: usize = 1280;
