@@ -5,6 +5,8 @@ use std::net::Ipv6Addr;
 
 use thiserror::Error;
 
+use crate::iid::LINK_LOCAL_PREFIX;
+
 /// Contexts of a link: their number has four bits (RFC 6282 section 3.1.2).
 const COUNT: u8 = 16;
 
@@ -44,6 +46,13 @@ pub struct Context {
 }
 
 impl Context {
+    /// The prefix of link-local addresses, which both ends always know (RFC 6282 section 3.1.1).
+    pub const LINK_LOCAL: Self = Self {
+        prefix: LINK_LOCAL_PREFIX,
+        length: 64,
+        compress: true,
+    };
+
     /// The first `length` bits of `prefix`.
     ///
     /// `compress` is whether packets may be compressed with it. One that is about to come or to

@@ -11,8 +11,8 @@ use thiserror::Error;
 
 /// The universal/local bit of the first octet (RFC 4291 appendix A).
 const UNIVERSAL: u8 = 0x02;
-/// The first half of a link-local address (RFC 4291 section 2.5.6).
-const LINK_LOCAL_PREFIX: [u8; 8] = [0xfe, 0x80, 0, 0, 0, 0, 0, 0];
+/// The prefix of link-local addresses (RFC 4291 section 2.5.6).
+pub(crate) const LINK_LOCAL_PREFIX: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0);
 
 /// Whether a device address was assigned to its manufacturer or drawn by the device (Bluetooth
 /// Core specification, volume 6, part B, section 1.3).
@@ -146,21 +146,15 @@ impl Iid {
     /// The link-local address with this identifier.
     #[must_use]
     pub fn link_local(self) -> Ipv6Addr {
-        self.behind(LINK_LOCAL_PREFIX)
+        self.in_prefix(LINK_LOCAL_PREFIX)
     }
 
     /// The address in the /64 of `prefix` with this identifier, as stateless autoconfiguration
     /// forms it (RFC 4862 section 5.5.3).
     #[must_use]
     pub fn in_prefix(self, prefix: Ipv6Addr) -> Ipv6Addr {
-        let [a, b, c, d, e, f, g, h, ..] = prefix.octets();
-        self.behind([a, b, c, d, e, f, g, h])
-    }
-
-    fn behind(self, first_half: [u8; 8]) -> Ipv6Addr {
-        let first = u128::from(u64::from_be_bytes(first_half));
-        let second = u128::from(u64::from_be_bytes(self.0));
-        Ipv6Addr::from_bits(first << 64 | second)
+        let iid = u128::from(u64::from_be_bytes(self.0));
+        Ipv6Addr::from_bits(prefix.to_bits() >> 64 << 64 | iid)
     }
 }
 

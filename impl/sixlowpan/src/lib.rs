@@ -10,7 +10,8 @@
 //! - [`iid`] makes interface identifiers of device addresses;
 //! - [`context`] remembers the prefixes that both ends know;
 //! - [`link`] says whose addresses may be left out of a packet;
-//! - [`iphc`] compresses and decompresses packets (RFC 6282).
+//! - [`iphc`] compresses and decompresses packets (RFC 6282);
+//! - [`nd`] reads and writes neighbour discovery and remembers who registered what (RFC 6775).
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),
@@ -27,8 +28,10 @@
 mod checksum;
 pub mod context;
 pub mod iid;
+pub mod iphc;
 pub mod link;
 pub mod nd;
+mod nhc;
 
 /// Octets of the longest IPv6 packet on a link, no more and no less (RFC 7668 section 3.2.2).
 pub const MTU: usize = 1280;
