@@ -6,11 +6,12 @@ use super::address::{self, End};
 use super::error::{DecompressError, Field};
 use super::header::{self, Header, unpack_hop_limit, unpack_traffic};
 use super::reader::Reader;
-use super::{CONTEXT_IDS, DISPATCH, DISPATCH_IPV6, DISPATCH_MASK, NEXT_COMPRESSED, checksum};
+use super::{CONTEXT_IDS, DISPATCH, DISPATCH_IPV6, DISPATCH_MASK, NEXT_COMPRESSED};
 use crate::MTU;
+use crate::checksum;
 use crate::context::{ContextId, Contexts};
 use crate::link::Link;
-use crate::nhc::{Extension, Nhc, PortMode, UNIT, padding};
+use crate::nhc::{Extension, Nhc, PortMode, UDP, UNIT, padding};
 
 /// Octets of a UDP header.
 const UDP_LEN: usize = 8;
@@ -233,8 +234,11 @@ impl<'a> Restorer<'a> {
 
     fn set_checksum(&mut self, at: usize) {
         let datagram = self.packet.get(at..).unwrap_or_default();
-        let length = u16::try_from(datagram.len()).unwrap_or(u16::MAX);
-        let checksum = checksum::udp(self.source, self.destination, length, datagram);
+        let checksum = match checksum::of_message(self.source, self.destination, UDP, datagram) {
+            // Zero would say that there is none (RFC 8200 section 8.1).
+            0 => u16::MAX,
+            checksum => checksum,
+        };
         put(&mut self.packet, at.saturating_add(UDP_CHECKSUM), checksum);
     }
 }

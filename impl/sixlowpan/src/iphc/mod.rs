@@ -6,7 +6,6 @@
 //! the other end compressed.
 
 mod address;
-mod checksum;
 mod compress;
 mod decompress;
 mod error;
