@@ -11,7 +11,8 @@
 //! - [`context`] remembers the prefixes that both ends know;
 //! - [`link`] says whose addresses may be left out of a packet;
 //! - [`iphc`] compresses and decompresses packets (RFC 6282);
-//! - [`nd`] reads and writes neighbour discovery and remembers who registered what (RFC 6775).
+//! - [`nd`] reads and writes neighbour discovery and remembers who registered what (RFC 6775);
+//! - [`coc`] cuts payloads into frames of a channel with credits.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),
@@ -26,6 +27,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 mod checksum;
+pub mod coc;
 pub mod context;
 pub mod iid;
 pub mod iphc;
