@@ -53,8 +53,10 @@ struct Restorer<'a> {
     /// The innermost pair of addresses.
     source: Ipv6Addr,
     destination: Ipv6Addr,
-    /// Whether the checksum of what follows can be computed.
-    has_whole_datagram: bool,
+    /// What follows was cut, a packet in the packet with it.
+    is_fragment: bool,
+    /// The innermost destination is not the last one.
+    is_routed: bool,
 }
 
 impl<'a> Restorer<'a> {
@@ -65,7 +67,8 @@ impl<'a> Restorer<'a> {
             headers: Vec::new(),
             source: Ipv6Addr::UNSPECIFIED,
             destination: Ipv6Addr::UNSPECIFIED,
-            has_whole_datagram: true,
+            is_fragment: false,
+            is_routed: false,
         }
     }
 
@@ -135,7 +138,7 @@ impl<'a> Restorer<'a> {
         self.source = address::source(reader, second >> 4, source_id, source, contexts)?;
         self.destination =
             address::destination(reader, second, destination_id, destination, contexts)?;
-        self.has_whole_datagram = true;
+        self.is_routed = false;
         let (next_header, nhc) = announced(reader, inline)?;
         let header = Header {
             traffic_class,
@@ -176,9 +179,8 @@ impl<'a> Restorer<'a> {
             false => u8::try_from(units).map_err(|_| DecompressError::TooLong)?,
         };
         let segments_left = data.get(1).is_some_and(|left| *left != 0);
-        if is_fragment || (kind == Extension::Routing && segments_left) {
-            self.has_whole_datagram = false;
-        }
+        self.is_fragment |= is_fragment;
+        self.is_routed |= kind == Extension::Routing && segments_left;
         let (next_header, nhc) = announced(reader, inline)?;
         self.push(&[next_header, second])?;
         self.push(data)?;
@@ -205,7 +207,9 @@ impl<'a> Restorer<'a> {
             }
         };
         let [hi, lo] = match checksum_elided {
-            true if !self.has_whole_datagram => return Err(DecompressError::ElidedChecksum),
+            true if self.is_fragment || self.is_routed => {
+                return Err(DecompressError::ElidedChecksum);
+            }
             true => [0, 0],
             false => reader.take(Field::Udp)?,
         };

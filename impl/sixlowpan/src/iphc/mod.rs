@@ -151,7 +151,16 @@ mod tests {
         let mut routing = [0x7e, 0x33, 0xe3, 6, 0, 1, 0, 0, 0, 0, 0xf7, 0x17, b'x'];
         let result =
             |payload: &[u8]| decompress(payload, &link(IidMode::Rfc7668), &Contexts::default());
+        let packet_in_fragment = [
+            &[0x7e, 0x33, 0xe5, 0, 0, 1, 1, 2, 3, 4, 0xee][..],
+            &[0x7e, 0x33, 0xf7, 0x17, b'x'],
+        ]
+        .concat();
         assert_eq!(result(&fragment), Err(DecompressError::ElidedChecksum));
+        assert_eq!(
+            result(&packet_in_fragment),
+            Err(DecompressError::ElidedChecksum)
+        );
         assert_eq!(result(&routing), Err(DecompressError::ElidedChecksum));
         routing[5] = 0;
         assert!(result(&routing).is_ok());
