@@ -2,11 +2,13 @@
 
 mod support;
 
+use std::net::Ipv6Addr;
+
 use serde::Deserialize;
-use sixlowpan::context::{ContextId, Contexts};
+use sixlowpan::context::{Context, ContextId, Contexts};
 use sixlowpan::iphc::{self, DecompressError, Field, NextHeaders};
 
-use support::{FileContext, Hex, contexts, link, unhex};
+use support::{Hex, link, unhex};
 
 #[derive(Deserialize)]
 struct File<V> {
@@ -22,6 +24,31 @@ struct Vector {
     iphc: Hex,
     ipv6: Hex,
     canonical: bool,
+}
+
+/// A context as the files have it.
+#[derive(Deserialize)]
+struct FileContext {
+    cid: u8,
+    prefix: String,
+    compress: bool,
+}
+
+/// The contexts that a file lists.
+fn contexts(listed: &[FileContext]) -> Contexts {
+    let mut contexts = Contexts::default();
+    for FileContext {
+        cid,
+        prefix,
+        compress,
+    } in listed
+    {
+        let (prefix, length) = prefix.split_once('/').unwrap();
+        let prefix: Ipv6Addr = prefix.parse().unwrap();
+        let context = Context::new(prefix, length.parse().unwrap(), *compress).unwrap();
+        contexts.set(ContextId::new(*cid).unwrap(), context);
+    }
+    contexts
 }
 
 fn vectors() -> Vec<Vector> {

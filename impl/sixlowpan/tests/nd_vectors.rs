@@ -1,11 +1,17 @@
 //! The vectors of `vectors/nd.json`: messages are read, written again to the same octets, and
-//! say what their names tell.
+//! say what their names tell; their packets are compressed to the payloads beside them and back.
+
+mod support;
 
 use std::time::Duration;
 
 use serde::Deserialize;
+use sixlowpan::context::{Context, ContextId, Contexts};
 use sixlowpan::iid::{DeviceAddress, Iid, IidMode};
+use sixlowpan::iphc::{self, NextHeaders};
 use sixlowpan::nd::{Minutes, NdError, NdMessage, NdOption, NdPacket, Status};
+
+use support::{Hex, link};
 
 const NODE: DeviceAddress = DeviceAddress::public([0x00, 0x1b, 0xdc, 0, 0, 2]);
 const ROUTER: DeviceAddress = DeviceAddress::public([0xb8, 0x27, 0xeb, 0, 0, 1]);
@@ -18,16 +24,23 @@ struct File {
 #[derive(Deserialize)]
 struct Vector {
     name: String,
-    ipv6: String,
+    l2_src: String,
+    l2_dst: String,
+    iphc: Hex,
+    iphc_context0: bool,
+    ipv6: Hex,
+}
+
+fn vectors() -> Vec<Vector> {
+    let file: File = serde_json::from_str(include_str!("vectors/nd.json")).unwrap();
+    assert_eq!(file.vectors.len(), 14);
+    file.vectors
 }
 
 fn packets() -> Vec<(String, Vec<u8>)> {
-    let file: File = serde_json::from_str(include_str!("vectors/nd.json")).unwrap();
-    assert_eq!(file.vectors.len(), 14);
-    let octets = |hex: &str| data_encoding::HEXLOWER.decode(hex.as_bytes()).unwrap();
-    file.vectors
+    vectors()
         .into_iter()
-        .map(|vector| (vector.name, octets(&vector.ipv6)))
+        .map(|vector| (vector.name, vector.ipv6.0))
         .collect()
 }
 
@@ -53,6 +66,25 @@ fn messages_are_written_as_they_were_read() {
             "{name}: {:?}",
             read.options
         );
+    }
+}
+
+#[test]
+fn messages_are_compressed_to_the_payloads_of_the_vectors_and_back() {
+    for vector in vectors() {
+        let mut contexts = Contexts::default();
+        if vector.iphc_context0 {
+            let context = Context::new("2001:db8:1:2::".parse().unwrap(), 64, true).unwrap();
+            contexts.set(ContextId::DEFAULT, context);
+        }
+        let (there, back) = (
+            link(&vector.l2_src, &vector.l2_dst),
+            link(&vector.l2_dst, &vector.l2_src),
+        );
+        let packet = iphc::decompress(&vector.iphc.0, &back, &contexts);
+        assert_eq!(packet, Ok(vector.ipv6.0.clone()), "{}", vector.name);
+        let payload = iphc::compress(&vector.ipv6.0, &there, &contexts, NextHeaders::default());
+        assert_eq!(payload, Ok(vector.iphc.0), "{}", vector.name);
     }
 }
 

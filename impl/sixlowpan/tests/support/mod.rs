@@ -1,9 +1,6 @@
 //! What the vector files have in common.
 
-use std::net::Ipv6Addr;
-
 use serde::{Deserialize, Deserializer, de};
-use sixlowpan::context::{Context, ContextId, Contexts};
 use sixlowpan::iid::{AddressKind, DeviceAddress, IidMode};
 use sixlowpan::link::Link;
 
@@ -26,31 +23,6 @@ pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
     pairs
         .map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok())
         .collect()
-}
-
-/// A context as the files have it.
-#[derive(Deserialize)]
-pub(crate) struct FileContext {
-    cid: u8,
-    prefix: String,
-    compress: bool,
-}
-
-/// The contexts that a file lists.
-pub(crate) fn contexts(listed: &[FileContext]) -> Contexts {
-    let mut contexts = Contexts::default();
-    for FileContext {
-        cid,
-        prefix,
-        compress,
-    } in listed
-    {
-        let (prefix, length) = prefix.split_once('/').unwrap();
-        let prefix: Ipv6Addr = prefix.parse().unwrap();
-        let context = Context::new(prefix, length.parse().unwrap(), *compress).unwrap();
-        contexts.set(ContextId::new(*cid).unwrap(), context);
-    }
-    contexts
 }
 
 /// The link between two devices as `own` sees it.
