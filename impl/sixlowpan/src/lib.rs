@@ -12,7 +12,8 @@
 //! - [`link`] says whose addresses may be left out of a packet;
 //! - [`iphc`] compresses and decompresses packets (RFC 6282);
 //! - [`nd`] reads and writes neighbour discovery and remembers who registered what (RFC 6775);
-//! - [`coc`] cuts payloads into frames of a channel with credits.
+//! - [`coc`] cuts payloads into frames of a channel with credits;
+//! - [`capture`] writes down what is on the air.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),
@@ -26,6 +27,7 @@
 // Tests take the time from where they like.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
+pub mod capture;
 mod checksum;
 pub mod coc;
 pub mod context;
