@@ -2,6 +2,7 @@
 
 use std::net::Ipv6Addr;
 
+use data_encoding::HEXLOWER;
 use serde::Deserialize;
 use sixlowpan::iid::{AddressKind, DeviceAddress, Iid, IidMode};
 
@@ -33,8 +34,7 @@ fn both_modes_make_the_identifiers_of_the_vectors() {
         let device = DeviceAddress::parse(&vector.bd_addr, kind).unwrap();
         let mode: IidMode = vector.mode.parse().unwrap();
         let iid = Iid::of_device(device, mode);
-        let hex: String = iid.0.iter().map(|octet| format!("{octet:02x}")).collect();
-        assert_eq!(hex, vector.iid, "{device} {mode:?}");
+        assert_eq!(HEXLOWER.encode(&iid.0), vector.iid, "{device} {mode:?}");
         assert_eq!(iid.link_local(), vector.link_local);
         let prefix = "2001:db8:1:2::".parse().unwrap();
         assert_eq!(iid.in_prefix(prefix), vector.slaac_2001_db8_1_2);

@@ -1,14 +1,19 @@
 //! The vectors of compressed packets: both directions, and payloads that have to be refused.
 
-mod support;
+#[path = "support/hex.rs"]
+mod hex;
+#[path = "support/link.rs"]
+mod link;
 
 use std::net::Ipv6Addr;
 
+use data_encoding::HEXLOWER;
 use serde::Deserialize;
 use sixlowpan::context::{Context, ContextId, Contexts};
 use sixlowpan::iphc::{self, DecompressError, Field, NextHeaders};
 
-use support::{Hex, link, unhex};
+use hex::Hex;
+use link::link;
 
 #[derive(Deserialize)]
 struct File<V> {
@@ -91,7 +96,9 @@ fn extension_headers_are_compressed_on_request_and_lose_their_padding() {
         let expected = match vector.name.as_str() {
             "hop_by_hop_nhc_trailing_padn_elided" => vector.iphc,
             // Its options are padding and nothing else.
-            "dest_opts_nhc_then_udp_nhc" => Hex(unhex("7e33e700f016331633e12c78").unwrap()),
+            "dest_opts_nhc_then_udp_nhc" => {
+                Hex(HEXLOWER.decode(b"7e33e700f016331633e12c78").unwrap())
+            }
             _ => continue,
         };
         let (there, back) = (

@@ -1,7 +1,10 @@
 //! The vectors of `vectors/nd.json`: messages are read, written again to the same octets, and
 //! say what their names tell; their packets are compressed to the payloads beside them and back.
 
-mod support;
+#[path = "support/hex.rs"]
+mod hex;
+#[path = "support/link.rs"]
+mod link;
 
 use std::time::Duration;
 
@@ -11,7 +14,8 @@ use sixlowpan::iid::{DeviceAddress, Iid, IidMode};
 use sixlowpan::iphc::{self, NextHeaders};
 use sixlowpan::nd::{Minutes, NdError, NdMessage, NdOption, NdPacket, Status};
 
-use support::{Hex, link};
+use hex::Hex;
+use link::link;
 
 const NODE: DeviceAddress = DeviceAddress::public([0x00, 0x1b, 0xdc, 0, 0, 2]);
 const ROUTER: DeviceAddress = DeviceAddress::public([0xb8, 0x27, 0xeb, 0, 0, 1]);
