@@ -1,7 +1,8 @@
 //! What the fuzz targets call: each function takes bytes that somebody we do not trust could have
 //! written, and has to return. The core's tests replay `corpus/` through the same functions.
 //!
-//! One command fuzzes a target, for as long as one likes; `request` may be any of [`TARGETS`]:
+//! One command fuzzes a target, for as long as one likes; `request` may be any of [`TARGETS`] or
+//! of those of `lowpan`:
 //!
 //! ```sh
 //! RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir impl/fuzz -s none request
@@ -9,6 +10,11 @@
 //!
 //! The variable lets a stable compiler do it; there is no unsafe code for a sanitizer to watch.
 //! What falls stays in `artifacts/`; once mended, it belongs into `corpus/`.
+
+mod checksum;
+// The tests of the core replay what is here, and do not know that crate.
+#[cfg(not(test))]
+pub mod lowpan;
 
 use std::net::Ipv6Addr;
 use std::sync::{Arc, OnceLock};
@@ -176,7 +182,7 @@ pub fn discovery(data: &[u8]) {
     let sealed = |message: &[u8]| {
         let mut message = message.to_vec();
         message[2..4].fill(0);
-        let sum = checksum(&message).to_be_bytes();
+        let sum = checksum::of_message(ROUTER, ROUTER, &message).to_be_bytes();
         message[2..4].copy_from_slice(&sum);
         message
     };
@@ -204,27 +210,6 @@ fn received(message: &[u8]) -> Received<'_> {
 
 /// A link-local address: both ends of what [`discovery`] reads.
 const ROUTER: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
-
-/// The checksum of a message from [`ROUTER`] to itself (RFC 4443 section 2.3).
-fn checksum(message: &[u8]) -> u16 {
-    let ends = [ROUTER.octets(), ROUTER.octets()].concat();
-    let words = [
-        &ends[..],
-        &(message.len() as u32).to_be_bytes(),
-        &[0, 0, 0, 58],
-        message,
-    ]
-    .concat();
-    let words = words.chunks(2).map(|word| {
-        let low = word.get(1).copied().unwrap_or(0);
-        u64::from(u16::from_be_bytes([word[0], low]))
-    });
-    let mut sum: u64 = words.sum();
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    !(sum as u16)
-}
 
 /// A frame at the border of a router. One that is let through has nothing in it, as plain as it
 /// comes, that is to be held.

@@ -1,0 +1,3 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| v6router_fuzz::lowpan::lowpan_nd(data));
