@@ -39,3 +39,8 @@ mod nhc;
 
 /// Octets of the longest IPv6 packet on a link, no more and no less (RFC 7668 section 3.2.2).
 pub const MTU: usize = 1280;
+
+/// What the README shows has to be true.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
