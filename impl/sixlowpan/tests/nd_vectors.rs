@@ -238,6 +238,11 @@ fn nobody_has_no_device_address_and_registers_nothing() {
         Err(NdError::LinkAddressOfNobody)
     );
     read.options.remove(0);
+    assert_eq!(
+        NdPacket::parse(&read.to_vec()),
+        Err(NdError::NobodyAsksOne(read.destination))
+    );
+    read.destination = "ff02::1:ff00:1".parse().unwrap();
     let bare = read.to_vec();
     assert_eq!(NdPacket::parse(&bare).unwrap().unwrap().request(), None);
 }

@@ -218,6 +218,11 @@ impl<'a> NdPacket<'a> {
             {
                 return Err(NdError::LinkAddressOfNobody);
             }
+            NdMessage::NeighbourSolicitation { .. }
+                if self.source.is_unspecified() && !is_solicited_node(self.destination) =>
+            {
+                return Err(NdError::NobodyAsksOne(self.destination));
+            }
             NdMessage::RouterAdvertisement { .. } if !self.source.is_unicast_link_local() => {
                 return Err(NdError::SourceNotLinkLocal(self.source));
             }
@@ -334,6 +339,14 @@ impl<'a> NdPacket<'a> {
     }
 }
 
+/// Whether `address` is the group of those whose addresses end alike (RFC 4291 section 2.7.1).
+const fn is_solicited_node(address: Ipv6Addr) -> bool {
+    matches!(
+        address.octets(),
+        [0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, ..]
+    )
+}
+
 /// A message of neighbour discovery has to be discarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum NdError {
@@ -355,6 +368,9 @@ pub enum NdError {
     /// It tells the device address of a sender that has no address.
     #[error("the unspecified address has no link-layer address")]
     LinkAddressOfNobody,
+    /// Who has no address yet asks the group of the one it wants.
+    #[error("the unspecified address asks {0}, which is no solicited-node group")]
+    NobodyAsksOne(Ipv6Addr),
     /// Nodes know routers by their link-local addresses.
     #[error("an advertisement came from {0}, which is not link-local")]
     SourceNotLinkLocal(Ipv6Addr),
