@@ -8,9 +8,9 @@ use nix::sys::signal::Signal;
 use tokio::fs;
 use tokio::time::{Instant, sleep};
 
-use super::tinc11::LIBRARY_PATH;
+use super::unpacked::LIBRARY_PATH;
 use super::{ActorError, NETNAME, Product, Result};
-use crate::fabric::{CommandSpec, NODE_BIN, Node, Process};
+use crate::fabric::{CommandSpec, Node, Process};
 
 /// How often a log is looked at while something is waited for.
 const GLANCE: Duration = Duration::from_millis(20);
@@ -50,7 +50,8 @@ impl Daemon {
             .args(["-n", NETNAME, "-D", "-d2"])
             .log_to(log);
         if product == Product::Tinc11 {
-            command = command.env(LIBRARY_PATH, NODE_BIN);
+            let (variable, folder) = LIBRARY_PATH;
+            command = command.env(variable, folder);
         }
         Ok(Self {
             node: node.name().to_owned(),

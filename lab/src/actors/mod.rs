@@ -8,16 +8,19 @@ mod flood;
 mod forger;
 mod keys;
 mod program;
+mod radvd;
 mod routed;
 mod routertoml;
 mod tinc11;
 mod tincdir;
+mod unpacked;
 
 pub use daemon::{Daemon, Memory};
 pub use flood::{Flood, Manner};
 pub use forger::{flipped, inject, unchecked};
 pub use keys::{KeyPair, KeyRing};
 pub use program::{Daemons, Product, Programs};
+pub use radvd::radvd;
 pub use routed::route;
 pub use routertoml::by_router_toml;
 pub use tincdir::{Directory, File, NETNAME, NOTES, directory, note_every_script, path};
@@ -39,7 +42,7 @@ pub enum ActorError {
     #[error("{product} is not there: {searched}; {remedy}")]
     Missing {
         /// Which.
-        product: Product,
+        product: String,
         /// Where it was looked for.
         searched: String,
         /// How to get it.

@@ -3,12 +3,12 @@
 use std::env;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use tokio::process::Command;
 
 use super::tinc11::Tinc11;
 use super::{ActorError, Result};
+use crate::built;
 use crate::fabric::Node;
 use crate::plan::Overlay;
 
@@ -179,7 +179,7 @@ impl Programs {
             Product::Tinc11 => None,
         };
         path.ok_or_else(|| ActorError::Missing {
-            product,
+            product: product.to_string(),
             searched: "it was not looked for".to_owned(),
             remedy: "choose --daemon so that it takes part",
         })
@@ -197,7 +197,7 @@ fn v6router() -> Result<PathBuf> {
     const REMEDY: &str =
         "build it with `cargo build --release`, or say in V6ROUTER_BIN where it is";
     let missing = |searched| ActorError::Missing {
-        product: Product::V6router,
+        product: Product::V6router.to_string(),
         searched,
         remedy: REMEDY,
     };
@@ -207,42 +207,7 @@ fn v6router() -> Result<PathBuf> {
         return absolute
             .ok_or_else(|| missing(format!("{V6ROUTER_BIN} says {}", chosen.display())));
     }
-    let here = env::current_exe().unwrap_or_default();
-    let candidates = beside(&here);
-    newest(&candidates).ok_or_else(|| {
-        let searched: Vec<String> = candidates
-            .iter()
-            .map(|path| path.display().to_string())
-            .collect();
-        missing(format!("looked for {}", searched.join(", ")))
-    })
-}
-
-/// Where cargo may have put v6router, given where it put this program: `target/PROFILE/` or `target/PROFILE/deps/`.
-fn beside(program: &Path) -> Vec<PathBuf> {
-    const NAME: &str = "v6router";
-    let folder = program.parent().unwrap_or_else(|| Path::new(""));
-    let profile = if folder.ends_with("deps") {
-        folder.parent().unwrap_or(folder)
-    } else {
-        folder
-    };
-    let mut candidates = vec![profile.join(NAME)];
-    for other in ["release", "debug"] {
-        candidates.extend(profile.parent().map(|target| target.join(other).join(NAME)));
-    }
-    candidates.dedup();
-    candidates
-}
-
-/// The one built last, so that nobody tests yesterday's.
-fn newest(candidates: &[PathBuf]) -> Option<PathBuf> {
-    let built = |path: &&PathBuf| -> Option<SystemTime> { path.metadata().ok()?.modified().ok() };
-    candidates
-        .iter()
-        .filter(|path| path.is_file())
-        .max_by_key(built)
-        .cloned()
+    built::program("v6router").map_err(missing)
 }
 
 fn tincd(candidates: &[&str]) -> Result<PathBuf> {
@@ -251,7 +216,7 @@ fn tincd(candidates: &[&str]) -> Result<PathBuf> {
         .map(PathBuf::from)
         .find(|path| path.is_file())
         .ok_or_else(|| ActorError::Missing {
-            product: Product::Tincd,
+            product: Product::Tincd.to_string(),
             searched: format!("looked for {}", candidates.join(", ")),
             remedy: "install it with `apt-get install tinc`",
         })
@@ -267,9 +232,7 @@ mod tests {
             node: n.to_owned(),
             address: "2001:db8::11".parse().unwrap(),
             prefix: "2001:db8:0:1::/64".parse().unwrap(),
-            gateway: "2001:db8:0:1::1".parse().unwrap(),
-            interface: "eth1".to_owned(),
-            clients: Vec::new(),
+            links: Vec::new(),
         };
         Overlay {
             server: "hub".to_owned(),
@@ -289,21 +252,6 @@ mod tests {
             [V6router, Tincd, V6router, Tincd]
         );
         assert_eq!(Daemons::Tincd.on(&overlay(), "hub"), Tincd);
-    }
-
-    #[test]
-    fn a_test_finds_the_daemon_of_its_profile_and_the_release() {
-        let found = beside(Path::new("/t/debug/deps/features-1f"));
-        assert_eq!(
-            found,
-            [
-                Path::new("/t/debug/v6router"),
-                Path::new("/t/release/v6router"),
-                Path::new("/t/debug/v6router")
-            ]
-        );
-        let found = beside(Path::new("/t/release/v6lab"));
-        assert_eq!(found.first().unwrap(), Path::new("/t/release/v6router"));
     }
 
     #[test]

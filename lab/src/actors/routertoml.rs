@@ -6,7 +6,7 @@ use super::tincdir::Directory;
 use crate::plan::Overlay;
 
 /// Exchanges the scripts of `node` for a `router.toml` that asks for the same, and for advertisements on its
-/// downstream interface.
+/// downstream interfaces.
 pub fn by_router_toml(directory: &mut Directory, overlay: &Overlay, node: &str) {
     directory.remove("tinc-up");
     directory.remove("tinc-down");
@@ -15,12 +15,21 @@ pub fn by_router_toml(directory: &mut Directory, overlay: &Overlay, node: &str) 
     let mut text = format!("address = \"{own}/{}\"\n", overlay.network.len);
     match site {
         Some(site) => {
-            let (interface, prefix) = (&site.interface, site.prefix);
-            let _ = write!(
-                text,
-                "gateway = \"{}\"\n\n[[advertise]]\ninterface = \"{interface}\"\nprefix = \"{prefix}\"\n",
-                overlay.address
-            );
+            let _ = writeln!(text, "gateway = \"{}\"", overlay.address);
+            let whole = site.links.iter().any(|link| link.prefix == site.prefix);
+            if !whole {
+                let _ = writeln!(text, "prefix = \"{}\"", site.prefix);
+            }
+            for link in &site.links {
+                let _ = write!(
+                    text,
+                    "\n[[advertise]]\ninterface = \"{}\"\n",
+                    link.interface
+                );
+                if whole {
+                    let _ = writeln!(text, "prefix = \"{}\"", link.prefix);
+                }
+            }
         }
         None => {
             let _ = writeln!(text, "pool = \"{}\"", overlay.pool);
