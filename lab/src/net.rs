@@ -77,6 +77,22 @@ impl Net {
             len: self.len,
         })
     }
+
+    /// The networks of `len` bits in this one, in order; none, if that is less than it has.
+    pub fn subnets(self, len: u8) -> impl Iterator<Item = Self> {
+        let (first, width) = bits(self.network().addr);
+        let step = 1_u128
+            .checked_shl(u32::from(width.saturating_sub(len)))
+            .unwrap_or(0);
+        let count = match len.checked_sub(self.len) {
+            Some(more) if len <= width => 1_u128.checked_shl(more.into()).unwrap_or(u128::MAX),
+            _ => 0,
+        };
+        (0..count).map(move |n| Self {
+            addr: from_bits(first + n * step, width),
+            len,
+        })
+    }
 }
 
 fn bits(addr: IpAddr) -> (u128, u8) {
@@ -179,6 +195,21 @@ mod tests {
         assert!(!net("192.168.1.0/24").contains("192.168.2.1".parse().unwrap()));
         assert!(!Net::DEFAULT_V4.contains("::1".parse().unwrap()));
         assert!(Net::DEFAULT_V6.contains("2001:db8::1".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_network_is_split_in_order() {
+        let split = |text: &str, len| -> Vec<String> {
+            let nets = net(text).subnets(len);
+            nets.map(|net| net.to_string()).collect()
+        };
+        assert_eq!(
+            split("2001:db8:0:ef20::/63", 64),
+            ["2001:db8:0:ef20::/64", "2001:db8:0:ef21::/64"]
+        );
+        assert_eq!(split("10.0.0.0/24", 24), ["10.0.0.0/24"]);
+        assert!(split("10.0.0.0/24", 23).is_empty());
+        assert_eq!(Net::DEFAULT_V6.subnets(128).nth(1), Some(net("::1/128")));
     }
 
     #[test]

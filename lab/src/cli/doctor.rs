@@ -293,6 +293,7 @@ fn smallest(line: Option<Line>) -> Plan {
         bridge: false,
         port_of: None,
         addresses: Vec::new(),
+        radio: None,
     };
     let node = |name: &str, interfaces: Vec<InterfacePlan>| NodePlan {
         name: name.to_owned(),

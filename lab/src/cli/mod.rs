@@ -9,6 +9,7 @@ mod keeper;
 mod labs;
 mod matrix;
 mod probe;
+mod radio;
 mod report;
 mod schema;
 mod steps;
@@ -102,6 +103,9 @@ enum Command {
         /// The shell to complete for
         shell: clap_complete::Shell,
     },
+    /// Be one end of Bluetooth links; for labs
+    #[command(hide = true, subcommand)]
+    Radio(radio::Radio),
     /// Try what a lab needs of the kernel; for `doctor`
     #[command(hide = true)]
     TryKernel {
@@ -179,6 +183,7 @@ pub(crate) fn main() -> ExitCode {
             clap_complete::generate(shell, &mut Cli::command(), "v6lab", &mut io::stdout());
             Ok(0)
         }
+        Command::Radio(radio) => radio.main(),
         Command::TryKernel { lines } => doctor::try_kernel(lines),
     };
     match done {

@@ -11,8 +11,8 @@ use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
 use super::{FabricError, Node, Result};
-use crate::model::{Ipv6, Preference};
-use crate::plan::Advertisement;
+use crate::model::{Ipv6, Leads, Preference};
+use crate::plan::{Advertisement, Net};
 
 /// How often it says so unasked. The shortest `MaxRtrAdvInterval` that routers may have, section 6.2.1.
 const INTERVAL: Duration = Duration::from_secs(4);
@@ -47,6 +47,23 @@ pub(super) async fn start(node: &Node, advertisement: &Advertisement) -> Result<
         what: format!("advertise {}", advertisement.ipv6.prefix),
         reason: error.to_string(),
     })
+}
+
+impl Node {
+    /// Begins to advertise a prefix on an interface, with a preference above that of most routers, as if there were nothing
+    /// else. It ends with the node.
+    ///
+    /// # Errors
+    /// When there is no such interface.
+    pub async fn advertise(&self, interface: &str, prefix: Net) -> Result<()> {
+        let ipv6 = Ipv6 {
+            prefix,
+            preference: Preference::High,
+            leads: Leads::Nowhere,
+        };
+        let interface = interface.to_owned();
+        start(self, &Advertisement { interface, ipv6 }).await
+    }
 }
 
 /// A raw socket, whose owner wants a datagram socket's calls, and to whom to send.

@@ -28,6 +28,9 @@ pub(crate) const NODE_BIN: &str = "/run/v6lab/bin";
 /// Directory, inside a node, of the programs those names stand for; the same in all nodes of a lab.
 pub(super) const NODE_TOOLS: &str = "/run/v6lab/tools";
 
+/// Directory, inside a node, in which Bluetooth devices find each other; the same in all nodes of a lab.
+pub(super) const NODE_AIR: &str = "/run/v6lab/air";
+
 /// Where dhcpcd keeps what it was given; there is no such directory where it is not installed.
 const LEASES: &str = "/var/lib/dhcpcd";
 
@@ -52,7 +55,9 @@ impl Directories {
             lab: root.join(format!("lab-{number}")),
             etc: root.join("etc"),
         };
-        step("create", &all.tools(), |path| fs::create_dir_all(path))?;
+        for shared in [all.tools(), all.air()] {
+            step("create", &shared, |path| fs::create_dir_all(path))?;
+        }
         let _first = FIRST.lock().unwrap_or_else(PoisonError::into_inner);
         if !all.etc.exists() {
             step("copy /etc to", &all.etc, |to| {
@@ -65,6 +70,11 @@ impl Directories {
     /// Programs installed into nodes.
     pub(super) fn tools(&self) -> PathBuf {
         self.lab.join("tools")
+    }
+
+    /// Where Bluetooth devices find each other.
+    fn air(&self) -> PathBuf {
+        self.lab.join("air")
     }
 
     /// What is `/var/log` in a node.
@@ -98,6 +108,7 @@ impl Directories {
             "leases",
             "run/v6lab/bin",
             "run/v6lab/tools",
+            "run/v6lab/air",
             "run/lock",
         ] {
             step("create", &own.join(folder), |path| fs::create_dir_all(path))?;
@@ -130,9 +141,11 @@ impl Directories {
         // Refused in containers that cover parts of /sys; there, only sysfs itself shows other devices than it should.
         let _ = mount(Some("sysfs"), "/sys", Some("sysfs"), sysfs, none);
         let run = own.join("run");
-        let tools = run.join("v6lab/tools");
-        mount(Some(&self.tools()), &tools, none, bind, none)
-            .map_err(|error| (format!("mount {}", tools.display()), error.to_string()))?;
+        for (shared, name) in [(self.tools(), "v6lab/tools"), (self.air(), "v6lab/air")] {
+            let place = run.join(name);
+            mount(Some(&shared), &place, none, bind, none)
+                .map_err(|error| (format!("mount {}", place.display()), error.to_string()))?;
+        }
         if fs::canonicalize("/var/run").is_ok_and(|path| path != Path::new("/run")) {
             at("/var/run", bind | MsFlags::MS_REC, None, Some(&run), None)?;
         }

@@ -13,6 +13,7 @@ mod moving;
 mod netlink;
 mod node;
 mod process;
+mod radios;
 mod resolver;
 mod services;
 mod thread;
@@ -36,6 +37,7 @@ pub(crate) use files::NODE_BIN;
 pub use leaks::Traces;
 pub use node::Node;
 pub use process::{Capture, CommandSpec, ExecOutput, Process, environment};
+pub(crate) use radios::AIR_CAPTURE;
 pub(crate) use thread::nft as load_ruleset;
 
 /// How long killed processes, or the threads of nodes, may take to go.
@@ -111,6 +113,7 @@ pub struct Lab {
     nodes: Vec<Node>,
     directories: Directories,
     lines: Vec<lines::Conditioned>,
+    radios: Vec<radios::Switched>,
 }
 
 impl Lab {
@@ -145,6 +148,7 @@ impl Lab {
             nodes: Vec::new(),
             directories,
             lines: Vec::new(),
+            radios: Vec::new(),
         };
         lab.start_nodes().await?;
         debug!(elapsed = ?started.elapsed(), "nodes stand");
@@ -155,6 +159,7 @@ impl Lab {
         debug!(elapsed = ?started.elapsed(), "cables are laid");
         try_join_all(lab.nodes.iter().map(Node::configure)).await?;
         services::start(&lab).await?;
+        lab.start_radios().await?;
         debug!(elapsed = ?started.elapsed(), nodes = lab.nodes.len(), "lab stands");
         Ok(lab)
     }

@@ -142,7 +142,9 @@ pub(super) async fn configure(node: &NodePlan) -> Result<(), Failure> {
             .map_err(step(format!("bring {name} up")))
     };
     // Requests of one interface wait for each other, those of different ones go out together.
-    let interfaces = node.interfaces.iter().map(async |interface| {
+    // Those of radios come later.
+    let there = || node.interfaces.iter().filter(|found| found.radio.is_none());
+    let interfaces = there().map(async |interface| {
         let ours = index(&interface.name)?;
         if let Some(bridge) = &interface.port_of {
             let plug = LinkUnspec::new_with_index(ours)
@@ -203,7 +205,8 @@ async fn carried(
         .interfaces
         .iter()
         .filter(|interface| {
-            interface.name != "lo" && (!interface.bridge || has_ports(&interface.name))
+            let joined = !interface.bridge || has_ports(&interface.name);
+            interface.name != "lo" && interface.radio.is_none() && joined
         })
         .map(|interface| interface.name.as_str())
         .collect();

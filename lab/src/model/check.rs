@@ -48,7 +48,8 @@ fn names(scenario: &Scenario) -> Checked {
         .chain(scenario.venues.iter().map(|venue| &venue.name))
         .chain(scenario.sharers.iter().map(|sharer| &sharer.name))
         .chain(scenario.pis.iter().map(|pi| &pi.name))
-        .chain(scenario.clients.iter().map(|client| &client.name));
+        .chain(scenario.clients.iter().map(|client| &client.name))
+        .chain(scenario.kits.iter().map(|kit| &kit.name));
     let mut seen = HashMap::new();
     for found in all {
         name(found.get_ref(), "").map_err(|reason| scenario.error_at(found, reason))?;
@@ -289,35 +290,45 @@ fn pis(scenario: &Scenario) -> Checked {
         }
         if let Some(prefix) = &pi.prefix {
             let net = prefix.get_ref();
-            if net.is_ipv4() || net.len != 64 || net.network() != *net {
+            if net.is_ipv4() || net.len > 64 || net.network() != *net {
                 let reason = format!(
-                    "{net}: a Pi's prefix is an IPv6 /64, as stateless configuration wants it"
+                    "{net}: a Pi's prefix is an IPv6 /64, as stateless configuration wants it, or shorter"
                 );
                 return Err(scenario.error_at(prefix, reason));
             }
         }
-        let members: Vec<_> = scenario
-            .clients
-            .iter()
-            .filter(|client| client.behind.get_ref() == pi.name.get_ref())
-            .collect();
-        match (&pi.prefix, members.first()) {
-            (Some(prefix), None) => {
-                let reason = format!(
-                    "nobody is behind {:?} to be given this; add a [[client]]",
-                    pi.name.get_ref()
-                );
-                return Err(scenario.error_at(prefix, reason));
-            }
-            (None, Some(client)) => {
-                let reason = format!(
-                    "{:?} has no prefix to give out; give it one",
-                    pi.name.get_ref()
-                );
-                return Err(scenario.error_at(&client.behind, reason));
-            }
-            _ => {}
+        behind(scenario, pi)?;
+    }
+    Ok(())
+}
+
+/// Who is behind a Pi gets a prefix from it, and on each of its links a /64 of its own.
+fn behind(scenario: &Scenario, pi: &Pi) -> Checked {
+    let mut clients = scenario.clients.iter().map(|client| &client.behind);
+    let mut kits = scenario.kits.iter().map(|kit| &kit.behind);
+    let cabled = clients.find(|behind| **behind == pi.name);
+    let radio = kits.find(|behind| **behind == pi.name);
+    let name = pi.name.get_ref();
+    match (&pi.prefix, cabled.or(radio)) {
+        (Some(prefix), None) => {
+            let reason =
+                format!("nobody is behind {name:?} to be given this; add a [[client]] or [[kit]]");
+            return Err(scenario.error_at(prefix, reason));
         }
+        (None, Some(behind)) => {
+            let reason = format!("{name:?} has no prefix to give out; give it one");
+            return Err(scenario.error_at(behind, reason));
+        }
+        _ => {}
+    }
+    if let (Some(prefix), Some(_), Some(_)) = (&pi.prefix, cabled, radio)
+        && prefix.get_ref().len == 64
+    {
+        let reason = format!(
+            "{}: there are two links behind {name:?}, by cable and by radio, and each needs a /64; a /63 has two",
+            prefix.get_ref()
+        );
+        return Err(scenario.error_at(prefix, reason));
     }
     Ok(())
 }
@@ -348,14 +359,21 @@ fn alias(scenario: &Scenario, pi: &Pi, address: &Spanned<Ipv4Addr>, lan: &Net) -
 }
 
 fn clients(scenario: &Scenario) -> Checked {
-    for client in &scenario.clients {
-        if !scenario.pis.iter().any(|pi| pi.name == client.behind) {
-            return Err(unknown(
-                scenario,
-                &client.behind,
-                "Pi",
-                scenario.pis.iter().map(|pi| &pi.name),
-            ));
+    let clients = scenario.clients.iter().map(|client| &client.behind);
+    for behind in clients.chain(scenario.kits.iter().map(|kit| &kit.behind)) {
+        if !scenario.pis.iter().any(|pi| pi.name == *behind) {
+            let pis = scenario.pis.iter().map(|pi| &pi.name);
+            return Err(unknown(scenario, behind, "Pi", pis));
+        }
+    }
+    let mut taken = HashMap::new();
+    for kit in &scenario.kits {
+        kit.check(scenario)?;
+        if let Some(device) = kit.device()
+            && let Some(other) = taken.insert(device, kit.name.get_ref())
+        {
+            let reason = format!("{device} is already {other:?}'s device address");
+            return Err(scenario.error_at(&kit.name, reason));
         }
     }
     Ok(())
@@ -421,12 +439,22 @@ fn overlay(scenario: &Scenario, overlay: &Overlay) -> Checked {
                 format!("{} is not in the pool {pool}", prefix.get_ref()),
             ));
         }
-        if let Some(holder) = prefixes.insert(*prefix.get_ref(), pi.name.get_ref()) {
-            return Err(scenario.error_at(
-                prefix,
-                format!("{} is already {holder:?}'s", prefix.get_ref()),
-            ));
+        let (addr, len) = (prefix.get_ref().addr, prefix.get_ref().len);
+        let overlaps = |other: &Net| {
+            other.contains(addr) || len <= other.len && prefix.get_ref().contains(other.addr)
+        };
+        if let Some((other, holder)) = prefixes.iter().find(|(other, _)| overlaps(other)) {
+            let reason = if *other == *prefix.get_ref() {
+                format!("{other} is already {holder:?}'s")
+            } else {
+                format!(
+                    "{} overlaps {other}, which is {holder:?}'s",
+                    prefix.get_ref()
+                )
+            };
+            return Err(scenario.error_at(prefix, reason));
         }
+        prefixes.insert(*prefix.get_ref(), pi.name.get_ref());
     }
     Ok(())
 }

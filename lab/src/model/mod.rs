@@ -9,6 +9,7 @@ mod check;
 mod error;
 mod house;
 mod kind;
+mod kit;
 mod liken;
 mod link;
 mod overriding;
@@ -32,6 +33,7 @@ pub use error::ModelError;
 use error::Source;
 pub use house::{Fate, House, Portal, Protocol, Remembers, Wall, Way, WebProxy};
 use kind::VenueFile;
+pub use kit::{Identifiers, Kit};
 pub use link::Link;
 pub(crate) use quantity::rate;
 pub use router::{Behind, SHARED_SPACE};
@@ -70,6 +72,9 @@ pub struct Scenario {
     /// Machines plugged into a Pi.
     #[serde(default, rename = "client")]
     pub clients: Vec<Client>,
+    /// Devices that reach a Pi by Bluetooth Low Energy.
+    #[serde(default, rename = "kit")]
+    pub kits: Vec<Kit>,
     /// Where it was read from.
     #[serde(skip)]
     source: Source,
@@ -177,8 +182,11 @@ pub struct Pi {
     pub address: Option<Spanned<Ipv4Addr>>,
     /// Its address on the overlay.
     pub overlay: Option<Spanned<Ipv6Addr>>,
-    /// The IPv6 prefix that is its own to give out.
+    /// The IPv6 prefix that is its own to give out, a /64 for each of its links: what is cabled to it, then its radio.
     pub prefix: Option<Spanned<Net>>,
+    /// How interface identifiers are made of device addresses by its radio.
+    #[serde(default)]
+    pub identifiers: Identifiers,
 }
 
 /// A machine plugged into a Pi.

@@ -299,3 +299,74 @@ fn rules_of_a_house_go_before_its_files_field_by_field() {
     assert_eq!(house.portal.unwrap().remembers, Remembers::Address);
     assert!(house.isolation);
 }
+
+/// What an author is told of a kit behind the Pi of the how-to, which has `prefix`.
+fn kit_mistake(prefix: &str, kit: &str) -> (usize, String) {
+    let kit = format!("behind = \"node_one\"\n\n[[kit]]\n{kit}");
+    let text = std::fs::read_to_string(scenarios().join("how-to.toml")).unwrap();
+    let text = text.replace("2001:db8:85a3:ef11::/64", prefix);
+    let source = Source::from_text("how-to.toml", text.replace("behind = \"node_one\"", &kit));
+    let error = Scenario::from_source(source, &scenarios()).unwrap_err();
+    (error.line.unwrap_or(0), error.reason)
+}
+
+#[test]
+fn a_link_by_cable_and_one_by_radio_need_two_prefixes() {
+    let kit = "name = \"kit\"\nbehind = \"node_one\"\n";
+    let (line, reason) = kit_mistake("2001:db8:85a3:ef11::/64", kit);
+    assert_eq!(line, line_of("prefix  ="));
+    assert!(
+        reason.ends_with("each needs a /64; a /63 has two"),
+        "{reason}"
+    );
+}
+
+#[test]
+fn a_kit_that_cannot_be_is_refused_where_it_is_written() {
+    let behind = line_of("behind = ");
+    for (kit, at, wanted) in [
+        (
+            "name = \"kit\"\nbehind = \"node_on\"\n",
+            4,
+            "there is no Pi \"node_on\"; did you mean `node_one`?",
+        ),
+        (
+            "name = \"kit\"\nbehind = \"node_one\"\ndevice = \"c2:0:0:0:0:1\"\n",
+            5,
+            "\"c2:0:0:0:0:1\": a device address is six pairs of hexadecimal digits with colons between them, e.g. \
+             c0:00:00:00:00:01",
+        ),
+        (
+            "name = \"kit\"\nbehind = \"node_one\"\ninterval = 5\n",
+            5,
+            "interval = 5: it is from 8 to 4000 milliseconds",
+        ),
+        (
+            "name = \"kit\"\nbehind = \"node_one\"\npackets = 7\n",
+            5,
+            "packets = 7: from 1 to 6 are sent in an interval",
+        ),
+        (
+            "name = \"laptop\"\nbehind = \"node_one\"\n",
+            3,
+            "\"laptop\" is already the name in line",
+        ),
+    ] {
+        let (line, reason) = kit_mistake("2001:db8:85a3:ef12::/63", kit);
+        assert!(reason.starts_with(wanted), "{reason}");
+        assert_eq!(line, behind + at, "{reason}");
+    }
+}
+
+#[test]
+fn prefixes_of_pis_do_not_overlap() {
+    let path = scenarios().join("five-pis.toml");
+    let text = std::fs::read_to_string(path).unwrap();
+    let text = text.replacen("ef12::/64", "ef10::/62", 1);
+    let source = Source::from_text("five-pis.toml", text);
+    let error = Scenario::from_source(source, &scenarios()).unwrap_err();
+    assert_eq!(
+        error.reason,
+        "2001:db8:85a3:ef10::/62 overlaps 2001:db8:85a3:ef11::/64, which is \"node_one\"'s"
+    );
+}

@@ -9,10 +9,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::places::places;
 use super::wiring::Wiring;
-use super::{AddressPlan, Net, NodePlan, Overlay, Passage, Plan, Role, Ruleset, Site, sysctls};
-use crate::model::{
-    Behind, CORE, Client, FIRST_LEASE_V4, Pi, Scenario, Server, Sharer, UdpTimeout, Venue,
+use super::{
+    AddressPlan, Downstream, Net, NodePlan, Overlay, Passage, Plan, Role, Ruleset, Site, sysctls,
 };
+use crate::model::{Behind, CORE, FIRST_LEASE_V4, Pi, Scenario, Server, Sharer, UdpTimeout, Venue};
 use crate::nat::{self, Mapping, Sides};
 
 /// The core router's link-local address on each of its links.
@@ -20,6 +20,9 @@ pub(super) const CORE_LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0
 
 /// The core router's own global address.
 const CORE_GLOBAL: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
+
+/// Length of the prefix of a link.
+const SUBNET: u8 = 64;
 
 /// First host number a Pi gives on its downstream link.
 const FIRST_LEASE_V6: u32 = 0x100;
@@ -248,7 +251,7 @@ impl Wiring {
         }
     }
 
-    /// A Pi's alias and its downstream link; its uplink was laid with the place it is at.
+    /// A Pi's alias and its downstream links; its uplink was laid with the place it is at.
     fn pi(&mut self, scenario: &Scenario, pi: &Pi, sites: &mut Vec<Site>) {
         let name = pi.name.get_ref();
         if let Some(alias) = &pi.address
@@ -267,21 +270,47 @@ impl Wiring {
                 });
             }
         }
-        let clients: Vec<&Client> = scenario
-            .clients
-            .iter()
-            .filter(|client| client.behind == pi.name)
-            .collect();
-        let Some((prefix, gateway)) = pi.prefix.as_ref().and_then(|prefix| {
-            let prefix = *prefix.get_ref();
-            Some((prefix, prefix.nth(1)?))
-        }) else {
+        let Some(prefix) = pi.prefix.as_ref().map(|prefix| *prefix.get_ref()) else {
             return;
         };
-        let cables: Vec<(&str, &str)> = clients
+        let mut spare = prefix.subnets(SUBNET);
+        let cable = self.downstream_cable(scenario, pi, &mut spare);
+        let radio = spare
+            .next()
+            .and_then(|prefix| self.radio(scenario, pi, prefix));
+        if let Some(address) = &pi.overlay {
+            sites.push(Site {
+                node: name.clone(),
+                address: *address.get_ref(),
+                prefix,
+                links: cable.into_iter().chain(radio).collect(),
+            });
+        }
+    }
+
+    /// The link of what is cabled to a Pi, if anything is; it takes the first of the prefixes.
+    fn downstream_cable(
+        &mut self,
+        scenario: &Scenario,
+        pi: &Pi,
+        prefixes: &mut impl Iterator<Item = Net>,
+    ) -> Option<Downstream> {
+        let name = pi.name.get_ref();
+        let clients = scenario
+            .clients
             .iter()
+            .filter(|client| client.behind == pi.name);
+        let cables: Vec<(&str, &str)> = clients
             .map(|client| (client.name.get_ref().as_str(), "eth0"))
             .collect();
+        if cables.is_empty() {
+            return None;
+        }
+        let prefix = prefixes.next()?;
+        let gateway = prefix.nth(1)?;
+        let IpAddr::V6(first) = gateway.addr else {
+            return None;
+        };
         for (client, _) in &cables {
             self.add(client, Role::Client, sysctls::host());
         }
@@ -291,19 +320,15 @@ impl Wiring {
             self.address(client, uplink, prefix.nth(n), None);
             self.route(client, Net::DEFAULT_V6, Some(gateway.addr), uplink);
         }
-        if let (Some(address), IpAddr::V6(gateway)) = (&pi.overlay, gateway.addr) {
-            sites.push(Site {
-                node: name.clone(),
-                address: *address.get_ref(),
-                prefix,
-                gateway,
-                interface,
-                clients: cables
-                    .iter()
-                    .map(|(client, _)| (*client).to_owned())
-                    .collect(),
-            });
-        }
+        Some(Downstream {
+            interface,
+            prefix,
+            gateway: first,
+            hosts: cables
+                .iter()
+                .map(|(client, _)| (*client).to_owned())
+                .collect(),
+        })
     }
 }
 
@@ -421,7 +446,11 @@ fn passages(scenario: &Scenario) -> Vec<Passage> {
 pub(super) fn number_interfaces(plan: &mut Plan) {
     for (n, node) in (0_u16..).zip(&mut plan.nodes) {
         let [high, low] = n.to_be_bytes();
-        for (m, interface) in (0_u8..=u8::MAX).zip(&mut node.interfaces) {
+        let own = node
+            .interfaces
+            .iter_mut()
+            .filter(|found| found.radio.is_none());
+        for (m, interface) in (0_u8..=u8::MAX).zip(own) {
             interface.mac = [0x02, b'v', b'6', high, low, m];
         }
     }

@@ -16,11 +16,18 @@ impl Plan {
                 Role::Server => ("[", "]"),
                 Role::Pi => ("[[", "]]"),
                 Role::Client => ("(", ")"),
+                Role::Kit => ("([", "])"),
             };
             text.push_str(&format!("    n{n}{open}\"{label}\"{close}\n"));
         }
         for [a, b] in self.cables() {
             text.push_str(&format!("    n{a} --- n{b}\n"));
+        }
+        for [a, b] in self
+            .radio_links()
+            .map(|ends| ends.map(|end| self.number(end)))
+        {
+            text.push_str(&format!("    n{a} -. radio .- n{b}\n"));
         }
         for [a, b] in self.tunnels() {
             text.push_str(&format!("    n{a} -.- n{b}\n"));
@@ -41,6 +48,7 @@ impl Plan {
                 Role::Server => "box",
                 Role::Pi => "box3d",
                 Role::Client => "note",
+                Role::Kit => "circle",
             };
             text.push_str(&format!("    n{n} [shape={shape} label={label}]\n"));
         }
@@ -48,6 +56,14 @@ impl Plan {
             let [near, far] = link.ends.each_ref().map(|end| quoted(&end.interface));
             let ends = format!("taillabel={near} headlabel={far} fontsize=9");
             text.push_str(&format!("    n{a} -- n{b} [{ends}]\n"));
+        }
+        for [a, b] in self
+            .radio_links()
+            .map(|ends| ends.map(|end| self.number(end)))
+        {
+            text.push_str(&format!(
+                "    n{a} -- n{b} [style=dotted label=radio fontsize=9]\n"
+            ));
         }
         for [a, b] in self.tunnels() {
             text.push_str(&format!(

@@ -7,6 +7,7 @@ mod build;
 mod export;
 mod ipv6;
 mod places;
+mod radio;
 mod segments;
 mod services;
 mod show;
@@ -22,6 +23,7 @@ use crate::model::Scenario;
 use crate::nat::Promise;
 pub use crate::net::Net;
 pub use places::{Place, WallPlan};
+pub use radio::{Connection, Radio, RadioEnd};
 pub use segments::Segment;
 pub use services::{Advertisement, DhcpService, Guest, Service};
 pub use show::DOMAIN;
@@ -76,6 +78,8 @@ pub enum Role {
     Pi,
     /// A machine on a Pi's downstream link.
     Client,
+    /// A device that reaches a Pi by radio.
+    Kit,
 }
 
 /// One machine.
@@ -116,6 +120,8 @@ pub struct InterfacePlan {
     pub port_of: Option<String>,
     /// Its addresses, the primary one first.
     pub addresses: Vec<AddressPlan>,
+    /// Of a Bluetooth interface, what it is connected to. It is there only while it is.
+    pub radio: Option<Radio>,
 }
 
 /// One address of an interface.
@@ -125,7 +131,7 @@ pub struct AddressPlan {
     pub net: Net,
     /// Label as of `eth0:1`, IPv4 only.
     pub label: Option<String>,
-    /// Whether it is given by the venue when the machine asks, and not by whoever sets the machine up.
+    /// Whether it is given by the venue, or a router, when the machine asks, and not by whoever sets the machine up.
     pub leased: bool,
 }
 
@@ -195,12 +201,28 @@ pub struct Site {
     pub address: Ipv6Addr,
     /// The prefix that is its own.
     pub prefix: Net,
-    /// Its address within the prefix, on the downstream interface.
-    pub gateway: Ipv6Addr,
-    /// Its downstream interface.
+    /// The links it is given to, each with a /64 of it.
+    pub links: Vec<Downstream>,
+}
+
+/// A link that IPv6 is brought to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Downstream {
+    /// The Pi's interface there.
     pub interface: String,
-    /// Names of the machines on that interface's link.
-    pub clients: Vec<String>,
+    /// The prefix of the link, a /64.
+    pub prefix: Net,
+    /// The Pi's address there.
+    pub gateway: Ipv6Addr,
+    /// Names of the other machines on the link.
+    pub hosts: Vec<String>,
+}
+
+impl Site {
+    /// Names of all machines behind this one.
+    pub fn hosts(&self) -> impl Iterator<Item = &String> {
+        self.links.iter().flat_map(|link| &link.hosts)
+    }
 }
 
 impl Plan {

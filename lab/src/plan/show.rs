@@ -37,7 +37,13 @@ impl Plan {
             .links
             .iter()
             .filter(near(0))
-            .filter_map(|link| self.node(&link.ends[1].node))
+            .map(|link| link.ends[1].node.as_str())
+            .chain(
+                self.radio_links()
+                    .filter(|[router, _]| *router == node.name)
+                    .map(|[_, kit]| kit),
+            )
+            .filter_map(|name| self.node(name))
             .collect();
         for (n, child) in children.iter().enumerate() {
             let last = n + 1 == children.len();
@@ -206,13 +212,24 @@ impl fmt::Display for InterfacePlan {
         if let Some(bridge) = &self.port_of {
             write!(f, " port of {bridge}")?;
         }
+        if let Some(radio) = &self.radio {
+            write!(f, " ({radio})")?;
+        }
         for address in &self.addresses {
             write!(f, " {}", address.net)?;
             if let Some(label) = &address.label {
                 write!(f, " ({label})")?;
             }
             if address.leased {
-                write!(f, " (by DHCP)")?;
+                write!(
+                    f,
+                    " ({})",
+                    if address.net.is_ipv4() {
+                        "by DHCP"
+                    } else {
+                        "by its router"
+                    }
+                )?;
             }
         }
         Ok(())
@@ -228,6 +245,7 @@ impl fmt::Display for Role {
             Self::Sharer => "computer sharing its WLAN",
             Self::Pi => "Pi",
             Self::Client => "client",
+            Self::Kit => "kit",
         })
     }
 }

@@ -190,3 +190,33 @@ fn a_segment_of_two_is_a_cable_and_one_of_more_has_a_switch() {
     );
     assert_eq!(on("d"), [at("eth0", "192.0.2.12/24")]);
 }
+
+#[test]
+fn kits_have_the_addresses_that_follow_from_their_devices() {
+    let plan = plan("sixlowpan");
+    let site = &plan.overlay.as_ref().unwrap().sites[0];
+    let links: Vec<_> = site
+        .links
+        .iter()
+        .map(|link| (link.interface.as_str(), link.prefix.to_string()))
+        .collect();
+    assert_eq!(
+        links,
+        [
+            ("eth1", "2001:db8:85a3:ef10::/64".to_owned()),
+            ("bt0", "2001:db8:85a3:ef11::/64".to_owned())
+        ]
+    );
+    assert_eq!(
+        addresses(&plan, "node_one", "bt0"),
+        ["2001:db8:85a3:ef11::1/64"]
+    );
+    assert_eq!(
+        addresses(&plan, "kit_two", "bt0"),
+        ["2001:db8:85a3:ef11:c276:36ff:fe00:2/64"]
+    );
+    let drawing = plan.drawing();
+    assert!(drawing.contains("`-- kit_two"), "{drawing}");
+    assert_eq!(plan.mermaid().matches(" -. radio .- ").count(), 2);
+    assert_eq!(plan.graphviz().matches("style=dotted").count(), 2);
+}

@@ -119,6 +119,7 @@ impl Wiring {
                     bridge: false,
                     port_of: None,
                     addresses: Vec::new(),
+                    radio: None,
                 });
                 interfaces.len() - 1
             });

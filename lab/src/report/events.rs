@@ -194,6 +194,10 @@ impl Drawing {
                     name: link.name.clone(),
                     ends: link.ends.each_ref().map(|end| end.node.clone()),
                 })
+                .chain(plan.radio_links().map(|[router, kit]| DrawnLink {
+                    name: format!("{router}--{kit}"),
+                    ends: [router.to_owned(), kit.to_owned()],
+                }))
                 .collect(),
             venues,
         }
