@@ -16,6 +16,16 @@ Feature: Two small files in place of scripts and radvd
     And the way from laptop to www leads through node_one, then v6router, then internet, then www
     And www is told by v6router that there is no way to 2001:db8:85a3:ef77::1
 
+  Scenario: The old way, with tinc-up, tinc-down and Debian's radvd beside our daemon, still works
+    Given the network "how-to"
+    And tinc is set up as it should be
+    And laptop knows no more than routers tell it
+    When all daemons are started
+    And radvd is started on node_one
+    Then laptop has made itself an address within 5 s
+    And laptop reaches www within 8 s
+    And www reaches laptop within 2 s
+
   Scenario: A laptop that comes later is served at once
     Given the network "how-to"
     And tinc is set up as it should be, by router.toml

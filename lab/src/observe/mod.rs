@@ -3,6 +3,7 @@
 //! Knows nodes and packets; expects nothing. What an observation has to be is said in [`crate::steps`].
 
 mod capture;
+mod coap;
 mod echo;
 mod frames;
 mod pcapng;
@@ -11,17 +12,20 @@ mod recording;
 mod refusal;
 mod socket;
 mod state;
+mod talk;
 mod trace;
 mod traffic;
 mod transfer;
 
 pub use capture::{Capture, Frames};
+pub use coap::{CoapAnswer, coap};
 pub use echo::Problem;
 pub use frames::FrameSocket;
 pub use ping::{Ping, PingReport, ping, reach};
 pub use recording::Recording;
 pub use refusal::{Refusal, refusal};
 pub use state::{KernelState, kernel_state};
+pub use talk::{Heard, Talk};
 pub use trace::{Hop, trace};
 pub use traffic::{Traffic, traffic};
 pub use transfer::transfer;

@@ -9,15 +9,19 @@ mod events;
 mod flood;
 mod forger;
 mod kernel;
+mod kit;
 mod line;
 mod mistakes;
 mod network;
 mod packets;
 mod portal;
+mod radio;
 mod reach;
 mod record;
 mod refusals;
+mod rogue;
 mod router;
+mod service;
 mod venue;
 mod vocabulary;
 mod watch;
@@ -39,7 +43,7 @@ use anyhow::{Context, anyhow};
 
 use crate::actors::{Daemon, Daemons, KeyRing, Product, Programs, tail};
 use crate::fabric::{ExecOutput, Lab, Node};
-use crate::observe::{Capture, KernelState};
+use crate::observe::{Capture, KernelState, Talk};
 use crate::plan::{Overlay, Plan};
 use crate::probe::Proofs;
 use crate::report::Notes;
@@ -76,6 +80,8 @@ pub struct World {
     capture: Option<Capture>,
     ran: Option<(String, ExecOutput)>,
     siege: Option<flood::Siege>,
+    /// A connection on which something is said all the time.
+    talk: Option<Talk>,
     /// IPv4 packets that were kept to be sent again.
     kept: Vec<Vec<u8>>,
     /// From when figures are told, until somebody reaches somebody: when that was, and what.
@@ -135,6 +141,7 @@ impl World {
     /// Takes everything down, after its last step, and fails if anything is left of it.
     pub(crate) async fn leave(&mut self) -> anyhow::Result<()> {
         self.siege = None;
+        self.talk = None;
         self.capture = None;
         self.daemons.clear();
         if let Some(lab) = self.lab.take() {

@@ -184,7 +184,7 @@ fn clients(world: &World) -> anyhow::Result<Vec<String>> {
         .overlay()?
         .sites
         .iter()
-        .flat_map(|site| site.clients.clone())
+        .flat_map(|site| site.hosts().cloned())
         .collect())
 }
 

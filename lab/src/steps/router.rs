@@ -9,23 +9,40 @@ use tokio::time::{Instant, sleep};
 
 use super::network::set_up_changed;
 use super::{Outcome, World, fail, seconds};
-use crate::actors::{self, Directory};
+use crate::actors::{self, Directory, Product};
 use crate::fabric::Node;
-use crate::plan::Site;
+use crate::plan::Downstream;
+use crate::radio;
 
 /// How often is looked whether something has come about.
 const GLANCE: Duration = Duration::from_millis(20);
 
-/// The addresses that plans give Pis on their downstream interfaces are left to the daemon as well.
+/// The addresses that plans give Pis on their downstream interfaces are left to the daemon as well. Machines whose daemon
+/// does not read the file have their scripts.
 #[given("tinc is set up as it should be, by router.toml")]
 async fn set_up_by_router_toml(world: &mut World) -> Outcome {
     let overlay = world.overlay()?.clone();
-    let change =
-        |node: &str, directory: &mut Directory| actors::by_router_toml(directory, &overlay, node);
+    let members = world.members()?;
+    let ours: Vec<&String> = members.iter().filter(|node| reads(world, node)).collect();
+    let change = |node: &str, directory: &mut Directory| {
+        if ours.iter().any(|ours| *ours == node) {
+            actors::by_router_toml(directory, &overlay, node);
+        }
+    };
     set_up_changed(world, change).await?;
-    try_join_all(overlay.sites.iter().map(async |site| {
-        let node = world.node(&site.node)?;
-        let address = format!("{}/{}", site.gateway, site.prefix.len);
+    let sites = overlay
+        .sites
+        .iter()
+        .filter(|site| ours.contains(&&site.node));
+    let links = sites.flat_map(|site| {
+        let cables = site
+            .links
+            .iter()
+            .filter(|link| link.interface != radio::INTERFACE);
+        cables.map(|link| (site.node.as_str(), link))
+    });
+    try_join_all(links.map(async |(node, link)| {
+        let address = format!("{}/{}", link.gateway, link.prefix.len);
         let words = [
             "ip",
             "-6",
@@ -33,22 +50,41 @@ async fn set_up_by_router_toml(world: &mut World) -> Outcome {
             "del",
             &address,
             "dev",
-            &site.interface,
+            &link.interface,
         ];
-        ran(node, &words).await
+        ran(world.node(node)?, &words).await
     }))
     .await?;
     Ok(())
 }
 
+/// Whether a machine's daemon reads the file.
+fn reads(world: &World, node: &str) -> bool {
+    world
+        .product(node)
+        .is_ok_and(|product| product == Product::V6router)
+}
+
 /// It forgets what the plan gave it. Of its address the second half stays, as a token, so that others know where to
 /// find it.
+/// On all its links, as the how-to had it.
+#[when(expr = "radvd is started on {word}")]
+async fn old_way(world: &mut World, pi: String) -> Outcome {
+    let site = world.overlay()?.sites.iter().find(|site| site.node == pi);
+    let site = site.with_context(|| format!("{pi} brings IPv6 to nobody"))?;
+    let process = actors::radvd(world.node(&pi)?, site).await?;
+    if let Some(status) = process.status() {
+        fail!("it ended with {status}");
+    }
+    Ok(())
+}
+
 #[given(expr = "{word} knows no more than routers tell it")]
 #[when(expr = "{word} forgets all but what routers tell it")]
 async fn knows_nothing(world: &mut World, host: String) -> Outcome {
-    let site = site_of(world, &host)?.clone();
+    let link = link_of(world, &host)?.clone();
     let node = world.node(&host)?;
-    let (interface, address) = place(world, &host, &site)?;
+    let (interface, address) = place(world, &host, &link)?;
     let token = std::net::Ipv6Addr::from_bits(address.to_bits() & u128::from(u64::MAX));
     let setting = |name: &str| format!("net/ipv6/conf/{interface}/{name}=1");
     ran(node, &["sysctl", "-qw", &setting("accept_ra")]).await?;
@@ -69,8 +105,8 @@ async fn knows_nothing(world: &mut World, host: String) -> Outcome {
 async fn has_an_address(world: &mut World, host: String, limit: f64) -> Outcome {
     let begun = Instant::now();
     let limit = seconds(limit)?;
-    let site = site_of(world, &host)?.clone();
-    let (interface, address) = place(world, &host, &site)?;
+    let link = link_of(world, &host)?.clone();
+    let (interface, address) = place(world, &host, &link)?;
     let node = world.node(&host)?;
     loop {
         let found = node.addresses(&interface).await?;
@@ -88,27 +124,31 @@ async fn has_an_address(world: &mut World, host: String, limit: f64) -> Outcome 
     }
 }
 
-fn site_of<'w>(world: &'w World, host: &str) -> anyhow::Result<&'w Site> {
-    let mut sites = world.overlay()?.sites.iter();
-    let found = sites.find(|site| site.clients.iter().any(|client| client == host));
+fn link_of<'w>(world: &'w World, host: &str) -> anyhow::Result<&'w Downstream> {
+    let mut links = world.overlay()?.sites.iter().flat_map(|site| &site.links);
+    let found = links.find(|link| link.hosts.iter().any(|other| other == host));
     found.with_context(|| format!("{host} is behind nobody"))
 }
 
-/// The interface of a host on the link of its site, and its address there.
-fn place(world: &World, host: &str, site: &Site) -> anyhow::Result<(String, std::net::Ipv6Addr)> {
+/// The interface of a host on its link, and its address there.
+fn place(
+    world: &World,
+    host: &str,
+    link: &Downstream,
+) -> anyhow::Result<(String, std::net::Ipv6Addr)> {
     let node = world.plan()?.node(host);
     let interfaces = node.into_iter().flat_map(|node| &node.interfaces);
     let mut places = interfaces.flat_map(|interface| {
         let addresses = interface.addresses.iter();
         addresses.filter_map(|address| match address.net.addr {
-            std::net::IpAddr::V6(v6) if site.prefix.contains(v6.into()) => {
+            std::net::IpAddr::V6(v6) if link.prefix.contains(v6.into()) => {
                 Some((interface.name.clone(), v6))
             }
             _ => None,
         })
     });
     let found = places.next();
-    found.with_context(|| format!("{host} has no address of {}", site.prefix))
+    found.with_context(|| format!("{host} has no address of {}", link.prefix))
 }
 
 async fn ran(node: &Node, words: &[&str]) -> anyhow::Result<()> {

@@ -1,0 +1,87 @@
+//! Who says that it is a router and is none of whom one expects it.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use cucumber::{then, when};
+use tokio::time::{Instant, sleep};
+
+use super::{Outcome, World, fail, seconds};
+use crate::plan::Net;
+
+/// How often is looked whether somebody believed it.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// With a preference above that of others, every few seconds and when somebody asks.
+#[when(expr = "{word} advertises {string} on its interface {word}")]
+async fn advertises(
+    world: &mut World,
+    rogue: String,
+    prefix: String,
+    interface: String,
+) -> Outcome {
+    let prefix = net(&prefix)?;
+    Ok(world.node(&rogue)?.advertise(&interface, prefix).await?)
+}
+
+/// On no interface, not for a moment.
+#[then(expr = "{word} has no address of {string} in {float} s")]
+async fn has_none(world: &mut World, host: String, prefix: String, time: f64) -> Outcome {
+    let prefix = net(&prefix)?;
+    let end = Instant::now() + seconds(time)?;
+    while Instant::now() < end {
+        if let Some(line) = address_of(world, &host, prefix).await? {
+            fail!("it has {line}");
+        }
+        sleep(GLANCE).await;
+    }
+    Ok(())
+}
+
+#[then(expr = "{word} has an address of {string} within {float} s")]
+async fn has_one(world: &mut World, host: String, prefix: String, limit: f64) -> Outcome {
+    let prefix = net(&prefix)?;
+    let end = Instant::now() + seconds(limit)?;
+    while address_of(world, &host, prefix).await?.is_none() {
+        if Instant::now() > end {
+            fail!("it has none");
+        }
+        sleep(GLANCE).await;
+    }
+    Ok(())
+}
+
+/// It keeps them for connections that are open, and begins no new ones with them (RFC 4862 section 5.5.4).
+#[then(expr = "the addresses of {word} in {string} are deprecated within {float} s")]
+async fn deprecated(world: &mut World, host: String, prefix: String, limit: f64) -> Outcome {
+    let prefix = net(&prefix)?;
+    let end = Instant::now() + seconds(limit)?;
+    loop {
+        let line = address_of(world, &host, prefix).await?;
+        let line = line.with_context(|| format!("{host} has none"))?;
+        if line.contains(" deprecated ") {
+            return Ok(());
+        }
+        if Instant::now() > end {
+            fail!("it has {line}");
+        }
+        sleep(GLANCE).await;
+    }
+}
+
+/// The first address of a machine in a prefix, as `ip` tells it.
+async fn address_of(world: &World, host: &str, prefix: Net) -> anyhow::Result<Option<String>> {
+    let words = ["ip", "-o", "-6", "address", "show"];
+    let output = world.node(host)?.exec(&words).await?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let theirs = |line: &&str| {
+        let mut words = line.split_whitespace().skip_while(|word| *word != "inet6");
+        let net = words.nth(1).and_then(|word| word.parse::<Net>().ok());
+        net.is_some_and(|net| prefix.contains(net.addr))
+    };
+    Ok(text.lines().find(theirs).map(str::to_owned))
+}
+
+fn net(text: &str) -> anyhow::Result<Net> {
+    text.parse().map_err(|error: String| anyhow::anyhow!(error))
+}

@@ -1,0 +1,44 @@
+//! Services that listen for both families at once.
+
+use cucumber::{given, then};
+
+use super::{Outcome, World, fail, seconds};
+use crate::observe::Talk;
+use crate::radio;
+
+/// By TCP and by one socket, as daemons do that were written for IPv6.
+#[given(expr = "{word} offers an echo to both families")]
+async fn offers(world: &mut World, host: String) -> Outcome {
+    let begin = || {
+        Box::pin(async {
+            tokio::task::spawn_local(async {
+                if let Err(error) = radio::echo().await {
+                    tracing::warn!(%error, "no echo any more");
+                }
+            });
+        }) as std::pin::Pin<Box<dyn Future<Output = ()>>>
+    };
+    Ok(world.node(&host)?.run(begin).await?)
+}
+
+/// By each of its public addresses and, if it has an overlay, by that.
+#[then(expr = "the echo of {word} answers {word} at {string} within {float} s")]
+async fn answers(
+    world: &mut World,
+    host: String,
+    from: String,
+    address: String,
+    limit: f64,
+) -> Outcome {
+    let Ok(address) = address.parse() else {
+        fail!("{address:?} is no address of {host}'s");
+    };
+    let talk = Talk::begin(world.node(&from)?, address).await?;
+    let mut talk = talk?;
+    let heard = tokio::time::timeout(seconds(limit)?, talk.goes_on()).await;
+    match talk.heard().ended {
+        None if heard.is_ok() => Ok(()),
+        None => fail!("nothing came back"),
+        Some(why) => fail!("{why}"),
+    }
+}
