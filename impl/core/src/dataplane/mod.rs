@@ -17,6 +17,7 @@ mod send;
 mod snapshot;
 mod station;
 mod switch;
+mod way;
 
 pub use border::{Border, BorderCounts};
 pub(crate) use egress::frame_len;
@@ -28,3 +29,4 @@ pub use outbound::Outbound;
 pub use policy::{Broadcast, Mode, Policy, Transit};
 pub use snapshot::{Forwarding, Lease, Owner, Owners, PeerPath, UdpPath};
 pub use station::Station;
+pub use way::{Obstacle, Way};

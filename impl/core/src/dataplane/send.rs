@@ -92,7 +92,7 @@ fn is_proven(frame: &[u8], path: &PeerPath) -> bool {
     !is_probed(path) || frame.len() <= usize::from(path.min_mtu)
 }
 
-fn is_probed(path: &PeerPath) -> bool {
+pub(super) fn is_probed(path: &PeerPath) -> bool {
     path.options.contains(Options::PMTU_DISCOVERY)
 }
 

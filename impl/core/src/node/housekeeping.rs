@@ -72,15 +72,20 @@ impl Node {
 
     fn ping(&mut self, conn: ConnId, now: Instant) {
         if let Some(link) = self.links.get_mut(&conn) {
+            // Of two PINGs under way nobody can tell which is answered.
+            link.timed = (!link.ping_unanswered).then_some(now);
             link.last_ping = now;
             link.ping_unanswered = true;
         }
         self.send(conn, &Request::Ping);
     }
 
-    pub(super) fn pong(&mut self, conn: ConnId) {
+    pub(super) fn pong(&mut self, conn: ConnId, now: Instant) {
         if let Some(link) = self.links.get_mut(&conn) {
             link.ping_unanswered = false;
+            if let Some(sent) = link.timed.take() {
+                link.round_trip.took(now.saturating_duration_since(sent));
+            }
             if let Some(active) = &mut link.active {
                 active.proven = true;
             }

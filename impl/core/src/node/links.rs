@@ -14,6 +14,7 @@ use crate::graph::{Edge, NodeId};
 use crate::meta::{Ack, Connection, Event, PeerTerms};
 use crate::name::NodeName;
 use crate::options::Options;
+use crate::tunnel::round_trip::RoundTrip;
 use crate::wire::request::Request;
 
 /// How long a connection has to last to count as one that worked, so that the next dial after
@@ -34,6 +35,9 @@ pub(super) struct Link {
     /// When it was made, later when the last PING was sent.
     pub(super) last_ping: Instant,
     pub(super) ping_unanswered: bool,
+    /// When the PING was sent whose PONG is timed.
+    pub(super) timed: Option<Instant>,
+    pub(super) round_trip: RoundTrip,
 }
 
 /// A connection whose handshake is over.
@@ -105,6 +109,8 @@ impl Node {
             active: None,
             last_ping: now,
             ping_unanswered: false,
+            timed: None,
+            round_trip: RoundTrip::default(),
         };
         self.links.insert(conn, link);
     }

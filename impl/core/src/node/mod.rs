@@ -15,6 +15,7 @@ mod peer;
 mod picture;
 mod probes;
 mod reach;
+mod report;
 mod requests;
 mod timers;
 mod trust;
@@ -23,6 +24,7 @@ pub use io::{
     Backlog, Closing, ConnId, HostConfig, Input, Order, Output, Script, SealedDatagram, Settings,
     SocketFamily,
 };
+pub use report::{LinkReport, PeerReport, WayReport};
 pub use trust::Trust;
 
 use std::collections::{BTreeMap, VecDeque};

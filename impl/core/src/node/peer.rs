@@ -11,6 +11,7 @@ use crate::dataplane::{InKey, OutKey, UdpPath};
 use crate::graph::Path;
 use crate::subnet::Subnet;
 use crate::tunnel::pmtu::Pmtu;
+use crate::tunnel::round_trip::RoundTrip;
 use crate::tunnel::watch::Watch;
 
 /// One node; ourselves included, for our subnets.
@@ -37,6 +38,10 @@ pub(super) struct Peer {
     pub(super) pmtu: Pmtu,
     /// The watch over the path while packets flow.
     pub(super) watch: Watch,
+    /// How long probes by UDP take there and back.
+    pub(super) round_trip: RoundTrip,
+    /// When UDP to it began or ceased to work last.
+    pub(super) udp_turned: Option<Instant>,
 }
 
 pub(super) struct SendKey {
@@ -73,6 +78,8 @@ impl Peer {
             key_refused: None,
             pmtu,
             watch: Watch::default(),
+            round_trip: RoundTrip::default(),
+            udp_turned: None,
         }
     }
 
@@ -83,5 +90,7 @@ impl Peer {
         self.key_asked = None;
         self.pmtu.reset();
         self.watch = Watch::default();
+        self.round_trip = RoundTrip::default();
+        self.udp_turned = None;
     }
 }

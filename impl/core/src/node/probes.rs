@@ -12,6 +12,7 @@ use crate::graph::NodeId;
 use crate::options::Options;
 use crate::tunnel::pmtu::{Effect, MIN_LEN, Pmtu};
 use crate::tunnel::probe;
+use crate::tunnel::round_trip::RoundTrip;
 use crate::tunnel::watch::{LOOK_INTERVAL, Step, Watch};
 
 /// All nodes of the link (RFC 4291 section 2.7.1).
@@ -50,6 +51,7 @@ impl Node {
         let key = Arc::clone(&key.key);
         for len in round.probes.as_slice().iter().copied() {
             self.send_probe(id, len, &key, path, rng);
+            self.probe_sent(id, len, now);
         }
         if round.searching
             && let Some(everybody) = self.everybody_near(id)
@@ -57,7 +59,7 @@ impl Node {
             self.send_probe(id, MIN_LEN, &key, everybody, rng);
         }
         self.timers.set(Timer::Probe(id), now + round.next);
-        self.path_mtu_changed(id, before);
+        self.path_mtu_changed(id, before, now);
         if round.doubtful {
             self.ask_where(id, now);
         }
@@ -96,6 +98,12 @@ impl Node {
         }
     }
 
+    fn probe_sent(&mut self, id: NodeId, len: u16, now: Instant) {
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.round_trip.on_probe(len, now);
+        }
+    }
+
     /// Packets have begun to flow to a node: its path is watched until they no longer do.
     pub(super) fn flowing(&mut self, id: NodeId, now: Instant) {
         let Some(key) = self.peers.get(id).and_then(|peer| peer.out_key.as_ref()) else {
@@ -131,6 +139,7 @@ impl Node {
             Step::Probe(len, next) => {
                 self.timers.set(Timer::Watch(id), now + next);
                 self.send_probe(id, len, &key, path, rng);
+                self.probe_sent(id, len, now);
             }
             Step::Broken(len) => {
                 key.set_watched(false);
@@ -141,10 +150,10 @@ impl Node {
     }
 
     pub(super) fn probe_answered(&mut self, id: NodeId, len: u16, now: Instant) {
-        let seen = self
-            .peers
-            .get_mut(id)
-            .and_then(|peer| peer.watch.on_reply(len));
+        let seen = self.peers.get_mut(id).and_then(|peer| {
+            peer.round_trip.on_reply(len, now);
+            peer.watch.on_reply(len)
+        });
         if let Some(next) = seen {
             self.timers.set(Timer::Watch(id), now + next);
         }
@@ -200,23 +209,26 @@ impl Node {
         if event(&mut peer.pmtu) == Effect::TickNow {
             self.timers.set(Timer::Probe(id), now);
         }
-        self.path_mtu_changed(id, before);
+        self.path_mtu_changed(id, before, now);
     }
 
     /// Says what an operator wants to know and has the picture drawn anew.
-    fn path_mtu_changed(&mut self, id: NodeId, before: (u16, u16)) {
-        let Some(peer) = self.peers.get(id) else {
+    fn path_mtu_changed(&mut self, id: NodeId, before: (u16, u16), now: Instant) {
+        let Some(peer) = self.peers.get_mut(id) else {
             return;
         };
-        let now = (peer.pmtu.mtu(), peer.pmtu.min_mtu());
-        if now == before {
+        let after = (peer.pmtu.mtu(), peer.pmtu.min_mtu());
+        if after == before {
             return;
+        }
+        if (before.1 == 0) != (after.1 == 0) {
+            peer.udp_turned = Some(now);
         }
         self.paths_stale = true;
         let place = peer.udp.map(|udp| udp.address.to_string());
         let place = place.as_deref().unwrap_or("address unknown");
         let name = self.name_of(id);
-        match (before, now) {
+        match (before, after) {
             ((_, 0), (_, proven)) if proven != 0 => {
                 tracing::info!("UDP path to {name} ({place}) works, at least {proven} bytes");
             }
@@ -242,6 +254,7 @@ impl Node {
         peer.udp = Some(path);
         self.paths_stale = true;
         if moved {
+            peer.round_trip = RoundTrip::default();
             tracing::info!("{} sends UDP from {}", self.name_of(id), path.address);
         }
     }

@@ -33,7 +33,7 @@ impl Node {
         }
         match request {
             Request::Ping => self.send(conn, &Request::Pong),
-            Request::Pong => self.pong(conn),
+            Request::Pong => self.pong(conn, now),
             Request::AddSubnet { owner, subnet, .. } => {
                 self.add_subnet(conn, &owner, subnet, line, now, rng);
             }

@@ -4,5 +4,6 @@
 pub mod pmtu;
 pub mod probe;
 pub mod replay;
+pub mod round_trip;
 mod search;
 pub mod watch;
