@@ -23,6 +23,7 @@ mod run;
 mod scripts;
 mod setup;
 mod signals;
+mod status;
 mod store;
 #[cfg(test)]
 mod testing;

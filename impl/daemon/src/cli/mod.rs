@@ -3,11 +3,13 @@
 mod check;
 mod grammar;
 mod setup;
+mod status;
 mod tincd;
+mod which;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -54,17 +56,9 @@ enum Command {
     ///
     /// A daemon that is stopped does so itself, and one that is started does it for its
     /// predecessor. Example: `v6router down -n vpn`.
-    Down {
-        /// The network: /etc/tinc/NET
-        #[arg(short, long, value_name = "NET")]
-        net: Option<String>,
-        /// Its configuration directory, in place of /etc/tinc/NET
-        #[arg(short, long, value_name = "DIR")]
-        config: Option<PathBuf>,
-        /// Its pid file, in place of /run/tinc.NET.pid
-        #[arg(long, value_name = "FILE")]
-        pidfile: Option<PathBuf>,
-    },
+    Down(which::Running),
+    /// Ask a running daemon what it knows: nodes and the ways to them, the way out, clients
+    Status(status::StatusArgs),
     /// Say what is wrong with a network's files and scripts, and how to mend it
     ///
     /// Runs nothing and changes nothing. docs/CHECK.md explains each code.
@@ -100,11 +94,8 @@ pub(crate) fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
     match Cli::parse_from(words).command {
         Command::Tincd { options } => tincd("v6router tincd", options),
-        Command::Down {
-            net,
-            config,
-            pidfile,
-        } => down(net, config, pidfile),
+        Command::Down(running) => down(&running),
+        Command::Status(args) => status::status(args),
         Command::Check(args) => check::check(&args),
         Command::Init { command } => setup::init(command),
         Command::Site { command } => setup::site(command),
@@ -116,13 +107,10 @@ pub(crate) fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn down(net: Option<String>, config: Option<PathBuf>, pidfile: Option<PathBuf>) -> ExitCode {
-    let layout = match Layout::new(net, config, pidfile, None) {
+fn down(running: &which::Running) -> ExitCode {
+    let layout = match running.layout() {
         Ok(layout) => layout,
-        Err(error) => {
-            eprintln!("v6router down: {error}");
-            return ExitCode::from(2);
-        }
+        Err(code) => return code,
     };
     match run::down(&layout) {
         Ok(()) => ExitCode::SUCCESS,

@@ -4,26 +4,16 @@ use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use v6router_core::name::NodeName;
 use v6router_core::router::{InterfaceAddress, Prefix, SLAAC_LEN};
 
 use super::print;
 use super::tincd::DEFAULT_KEY_BITS;
+use super::which::Which;
 use crate::check::{self, Look};
 use crate::config::Layout;
 use crate::setup::{self, Added, Advertise, Init, Role};
-
-/// Which network, of those of this machine.
-#[derive(Debug, Args)]
-pub(super) struct Which {
-    /// The network: /etc/tinc/NET
-    #[arg(short, long, value_name = "NET")]
-    net: Option<String>,
-    /// Its configuration directory, in place of /etc/tinc/NET
-    #[arg(short, long, value_name = "DIR")]
-    config: Option<PathBuf>,
-}
 
 #[derive(Debug, Subcommand)]
 pub(super) enum InitCommand {
@@ -91,15 +81,6 @@ pub(super) enum SiteCommand {
         #[arg(long, value_name = "BITS", default_value_t = SLAAC_LEN)]
         len: u8,
     },
-}
-
-impl Which {
-    fn layout(&self) -> Result<Layout, ExitCode> {
-        Layout::new(self.net.clone(), self.config.clone(), None, None).map_err(|error| {
-            eprintln!("v6router: {error}");
-            ExitCode::from(2)
-        })
-    }
 }
 
 pub(super) fn init(command: InitCommand) -> ExitCode {

@@ -82,6 +82,11 @@ impl Layout {
         self.pidfile.with_extension("kernel")
     }
 
+    /// Where a running daemon says what it knows.
+    pub(crate) fn status_socket(&self) -> PathBuf {
+        self.pidfile.with_extension("status")
+    }
+
     /// The log file, if one was asked for.
     pub(crate) fn logfile(&self) -> Option<&Path> {
         self.logfile.as_deref()

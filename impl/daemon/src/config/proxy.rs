@@ -45,6 +45,23 @@ pub(crate) enum Protocol {
     Http,
 }
 
+/// What kind it is and where; nothing that is nobody else's business.
+impl fmt::Display for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (at, protocol) = match self {
+            Self::Exec(_) => return f.write_str("exec"),
+            Self::Server { at, protocol } => (at, protocol),
+        };
+        let protocol = match protocol {
+            Protocol::Socks4 { .. } => "socks4",
+            Protocol::Socks4a { .. } => "socks4a",
+            Protocol::Socks5 { .. } => "socks5",
+            Protocol::Http => "http",
+        };
+        write!(f, "{protocol} {} port {}", at.host, at.port)
+    }
+}
+
 /// A user and his password.
 #[derive(Clone)]
 pub(crate) struct Login {

@@ -36,7 +36,8 @@ pub(super) enum Failure {
     NoInterface(String),
 }
 
-fn refusal(error: &rtnetlink::Error) -> String {
+/// Why the kernel refused.
+pub(super) fn refusal(error: &rtnetlink::Error) -> String {
     errno(error).map_or_else(|| error.to_string(), |errno| errno.desc().to_owned())
 }
 

@@ -4,6 +4,7 @@
 //! it is undone at the stop, or later if we were killed. Why something is wished is not known here.
 
 mod act;
+mod found;
 mod journal;
 mod picture;
 mod settings;
@@ -16,6 +17,7 @@ use tracing::{debug, warn};
 use v6router_core::router::wish::{Item, Link};
 
 use act::Failure;
+pub(crate) use found::find;
 use journal::{Before, Journal};
 use picture::Picture;
 

@@ -18,9 +18,9 @@ use super::settings;
 /// What was there when it was taken.
 pub(super) struct Picture {
     links: Vec<LinkMessage>,
-    addresses: Vec<AddressMessage>,
-    routes: Vec<RouteMessage>,
-    rules: Vec<RuleMessage>,
+    pub(super) addresses: Vec<AddressMessage>,
+    pub(super) routes: Vec<RouteMessage>,
+    pub(super) rules: Vec<RuleMessage>,
 }
 
 impl Picture {
@@ -59,6 +59,12 @@ impl Picture {
     /// The number of an interface.
     pub(super) fn index(&self, interface: &str) -> Option<u32> {
         Some(self.link(interface)?.header.index)
+    }
+
+    /// The name of an interface.
+    pub(super) fn name(&self, index: u32) -> Option<&str> {
+        let mut links = self.links.iter();
+        name(links.find(|link| link.header.index == index)?)
     }
 
     fn link(&self, interface: &str) -> Option<&LinkMessage> {
@@ -150,7 +156,7 @@ fn name(link: &LinkMessage) -> Option<&str> {
 }
 
 /// On a point-to-point link `Address` is the other end.
-fn address_of(message: &AddressMessage) -> Option<IpAddr> {
+pub(super) fn address_of(message: &AddressMessage) -> Option<IpAddr> {
     let attributes = || message.attributes.iter();
     let local = attributes().find_map(|attribute| match attribute {
         AddressAttribute::Local(address) => Some(*address),
@@ -164,16 +170,16 @@ fn address_of(message: &AddressMessage) -> Option<IpAddr> {
     })
 }
 
-struct RouteFacts {
-    to: Prefix,
-    table: u32,
-    metric: u32,
-    gateway: Option<Ipv6Addr>,
-    interface: Option<u32>,
+pub(super) struct RouteFacts {
+    pub(super) to: Prefix,
+    pub(super) table: u32,
+    pub(super) metric: u32,
+    pub(super) gateway: Option<Ipv6Addr>,
+    pub(super) interface: Option<u32>,
 }
 
 impl RouteFacts {
-    fn of(route: &RouteMessage) -> Self {
+    pub(super) fn of(route: &RouteMessage) -> Self {
         let len = route.header.destination_prefix_length;
         let mut facts = Self {
             to: Prefix::of(Ipv6Addr::UNSPECIFIED, len),
@@ -201,16 +207,16 @@ impl RouteFacts {
 }
 
 #[derive(Default)]
-struct RuleFacts {
-    priority: u32,
-    from: Option<Prefix>,
-    mark: Option<u32>,
-    table: u32,
-    no_default: bool,
+pub(super) struct RuleFacts {
+    pub(super) priority: u32,
+    pub(super) from: Option<Prefix>,
+    pub(super) mark: Option<u32>,
+    pub(super) table: u32,
+    pub(super) no_default: bool,
 }
 
 impl RuleFacts {
-    fn of(rule: &RuleMessage) -> Self {
+    pub(super) fn of(rule: &RuleMessage) -> Self {
         let mut facts = Self {
             table: rule.header.table.into(),
             ..Self::default()

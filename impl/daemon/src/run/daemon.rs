@@ -30,6 +30,7 @@ use crate::io::watch::Sleep;
 use crate::logging::{LIST, Log};
 use crate::scripts::{Runner, Scripts};
 use crate::signals::{Caught, Signals};
+use crate::status::{Asked, Server};
 
 /// How long the stop waits for scripts; ours. tincd waits for ever.
 const SCRIPTS_GRACE: Duration = Duration::from_secs(60);
@@ -70,6 +71,9 @@ pub(super) struct Daemon {
     /// When to tell the manager again that we are alive.
     pub(super) heartbeat: Option<Instant>,
     pub(super) sleep: Sleep,
+    pub(super) began: Instant,
+    /// Answers who asks for our status; removed with the daemon.
+    pub(super) status_server: Option<Server>,
     /// Leave to look up the name of an address for the log.
     pub(super) name_lookups: Arc<Semaphore>,
 }
@@ -113,6 +117,7 @@ pub(super) struct Channels {
     pub(super) from_dials: mpsc::Receiver<DialResult>,
     pub(super) from_acceptors: mpsc::Receiver<(TcpStream, SocketAddr)>,
     pub(super) from_network: mpsc::Receiver<()>,
+    pub(super) from_status: mpsc::Receiver<Asked>,
 }
 
 impl Daemon {
@@ -156,6 +161,10 @@ impl Daemon {
                 }
                 Some(why) = self.reports.broken.recv() => bail!("The packet path broke: {why}"),
                 Some(()) = self.channels.from_network.recv() => self.reconsider("The network has changed"),
+                Some(answer) = self.channels.from_status.recv() => {
+                    // Who asked may be gone.
+                    let _ = answer.send(self.status());
+                }
                 () = tokio::time::sleep_until(due), if deadline.is_some() => self.feed(Input::Timer),
             }
             if let Some(slept) = self.sleep.noticed() {
@@ -220,6 +229,7 @@ impl Daemon {
     /// Closes everything in tincd's order. `tinc-down` is left to the caller.
     pub(super) async fn stop(mut self, signals: &mut Signals) {
         self.manager.stopping();
+        drop(self.status_server.take());
         for task in self.acceptors.drain(..) {
             task.abort();
         }

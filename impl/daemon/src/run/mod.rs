@@ -10,6 +10,7 @@ mod picture;
 mod reload;
 mod routing;
 mod start;
+mod status;
 mod streams;
 
 use std::net::TcpListener;

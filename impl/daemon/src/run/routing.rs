@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use v6router_core::router::RouterConfig;
 use v6router_core::router::advertise::AdvertiseSettings;
 use v6router_core::router::wish::{Link, wish};
 
-use crate::io::advertiser::Advertiser;
+use crate::io::advertiser::{Advertiser, Counts};
 use crate::io::watch;
 use crate::kernel::Keeper;
 
@@ -23,7 +24,10 @@ const TUNNEL_GRACE: Duration = Duration::from_secs(10);
 
 /// How the loop speaks with the router.
 #[derive(Debug, Clone)]
-pub(super) struct Routing(mpsc::UnboundedSender<Command>);
+pub(super) struct Routing {
+    commands: mpsc::UnboundedSender<Command>,
+    advertised: Arc<Counts>,
+}
 
 #[derive(Debug)]
 enum Command {
@@ -52,9 +56,11 @@ impl Routing {
         let links = keeper.links().await;
         present(config, &links.context("Couldn't read the interfaces")?)?;
         let advertiser = Advertiser::start(advertised(config));
+        let advertiser = advertiser.context("Couldn't watch interfaces to advertise on")?;
+        let advertised = Arc::clone(advertiser.counts());
         let mut router = Router {
             keeper,
-            advertiser: advertiser.context("Couldn't watch interfaces to advertise on")?,
+            advertiser,
             config: config.clone(),
             vpn: vpn.to_owned(),
             tunnel: false,
@@ -64,7 +70,15 @@ impl Routing {
         router.apply().await;
         let (commands, from_loop) = mpsc::unbounded_channel();
         tokio::spawn(router.run(from_loop));
-        Ok(Some(Self(commands)))
+        Ok(Some(Self {
+            commands,
+            advertised,
+        }))
+    }
+
+    /// What has happened on the networks that are advertised to.
+    pub(super) fn counts(&self) -> &Counts {
+        &self.advertised
     }
 
     /// Other wishes.
@@ -86,7 +100,7 @@ impl Routing {
 
     fn tell(&self, command: Command) {
         // The task ends after everything else.
-        let _ = self.0.send(command);
+        let _ = self.commands.send(command);
     }
 }
 

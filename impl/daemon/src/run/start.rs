@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use nix::net::if_::if_nametoindex;
+use nix::unistd::User;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tracing::{error, warn};
@@ -21,6 +22,7 @@ use super::daemon::{Announcing, Channels, Daemon, Setup};
 use super::picture::Pictures;
 use super::routing::Routing;
 use super::streams::Dialling;
+use crate::cli::Invocation;
 use crate::config::{ServerConfig, describe};
 use crate::io::admission::{Admission, Tarpit};
 use crate::io::datapath::Datapath;
@@ -33,6 +35,7 @@ use crate::io::socket::UdpSetup;
 use crate::io::watch::{self, Sleep};
 use crate::logging::Log;
 use crate::scripts::{Runner, Scripts};
+use crate::status::{Asked, Server};
 
 /// Chunks of bytes, connections and such that may wait for the loop; ours.
 const EVENTS: usize = 256;
@@ -118,6 +121,8 @@ impl Daemon {
             doubtful: HashMap::new(),
             results,
         };
+        let (asked, from_status) = mpsc::channel(EVENTS);
+        let status_server = answer_at(&setup.invocation, asked);
         let mut daemon = Self {
             setup,
             log,
@@ -139,6 +144,7 @@ impl Daemon {
                 from_dials,
                 from_acceptors,
                 from_network,
+                from_status,
             },
             acceptors,
             announcing: Announcing::default(),
@@ -146,6 +152,8 @@ impl Daemon {
             heartbeat: None,
             manager: Manager::find(),
             sleep: Sleep::watch(),
+            began: Instant::now(),
+            status_server,
             name_lookups: Arc::new(Semaphore::new(NAME_LOOKUPS)),
         };
         daemon.tell_of_device();
@@ -153,6 +161,22 @@ impl Daemon {
         daemon.carry_out();
         daemon.runner.idle().await;
         Ok(daemon)
+    }
+}
+
+/// Begins to answer who asks for our status; without that the mesh is as well.
+fn answer_at(invocation: &Invocation, asked: mpsc::Sender<Asked>) -> Option<Server> {
+    let path = invocation.layout.status_socket();
+    let user = invocation.user.as_deref();
+    // Nobody of that name ends the start, later.
+    let owner = user.and_then(|user| Some(User::from_name(user).ok()??.uid));
+    match Server::start(&path, owner, asked) {
+        Ok(server) => Some(server),
+        Err(error) => {
+            let (path, why) = (path.display(), describe(&error));
+            warn!("Nobody can ask for our status at {path}: {why}");
+            None
+        }
     }
 }
 

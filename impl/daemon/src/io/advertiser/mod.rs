@@ -97,7 +97,7 @@ impl Advertiser {
     }
 
     /// What has happened so far.
-    pub(crate) fn counts(&self) -> &Counts {
+    pub(crate) const fn counts(&self) -> &Arc<Counts> {
         &self.counts
     }
 
