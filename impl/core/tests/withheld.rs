@@ -46,7 +46,8 @@ impl Withheld {
     /// A probe of `len` bytes is answered by UDP.
     fn answers(&mut self, len: u16) {
         let peer = self.mallory;
-        self.siege.tell(Input::Up(Up::ProbeReply { peer, len }));
+        self.siege
+            .tell(Input::Up(Up::ProbeReply { peer, len, mark: 0 }));
     }
 
     /// The device sends a frame of [`LONG`] bytes to everybody.

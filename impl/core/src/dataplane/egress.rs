@@ -28,6 +28,8 @@ pub enum Up {
         peer: NodeId,
         /// Length of the probe as a frame, in bytes.
         len: u16,
+        /// What tells it from others ([`crate::tunnel::probe::mark`]).
+        mark: u32,
     },
     /// An authentic and fresh packet came from an address or to a socket not known for the node.
     Source {

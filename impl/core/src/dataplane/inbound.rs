@@ -107,7 +107,8 @@ impl Inbound {
             }
             Some(probe::Kind::Reply) => {
                 let len = frame_len(frame);
-                egress.report(Up::ProbeReply { peer, len });
+                let mark = probe::mark(frame);
+                egress.report(Up::ProbeReply { peer, len, mark });
                 None
             }
             None => {

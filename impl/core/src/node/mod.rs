@@ -211,7 +211,7 @@ impl Node {
             Up::Frame { neighbour, frame } => self.send_packet(neighbour, &frame, rng),
             Up::KeyWanted(peer) => self.want_key(peer, now),
             Up::Flowing(peer) => self.flowing(peer, now),
-            Up::ProbeReply { peer, len } => self.probe_answered(peer, len, now),
+            Up::ProbeReply { peer, len, mark } => self.probe_answered(peer, len, mark, now),
             Up::Source { peer, path } => self.source_proven(peer, path),
             Up::TooBig { peer, len } => self.refused_as_too_big(peer, len, now),
             Up::KeySpent(_) => self.key_spent(now, rng),

@@ -50,13 +50,12 @@ impl Node {
         let round = peer.pmtu.tick();
         let key = Arc::clone(&key.key);
         for len in round.probes.as_slice().iter().copied() {
-            self.send_probe(id, len, &key, path, rng);
-            self.probe_sent(id, len, now);
+            self.send_probe(id, len, &key, path, now, rng);
         }
         if round.searching
             && let Some(everybody) = self.everybody_near(id)
         {
-            self.send_probe(id, MIN_LEN, &key, everybody, rng);
+            self.send_probe(id, MIN_LEN, &key, everybody, now, rng);
         }
         self.timers.set(Timer::Probe(id), now + round.next);
         self.path_mtu_changed(id, before, now);
@@ -84,9 +83,13 @@ impl Node {
         len: u16,
         key: &OutKey,
         path: UdpPath,
+        now: Instant,
         rng: &mut dyn CryptoRng,
     ) {
         let frame = probe::request(len, rng);
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.round_trip.on_probe(probe::mark(&frame), now);
+        }
         let mut bytes = Vec::new();
         if key.seal_probe(&frame, &mut bytes) {
             self.outputs.push_back(Output::Datagram(SealedDatagram {
@@ -95,12 +98,6 @@ impl Node {
                 bytes,
                 too_big: Up::TooBig { peer: id, len },
             }));
-        }
-    }
-
-    fn probe_sent(&mut self, id: NodeId, len: u16, now: Instant) {
-        if let Some(peer) = self.peers.get_mut(id) {
-            peer.round_trip.on_probe(len, now);
         }
     }
 
@@ -138,8 +135,7 @@ impl Node {
             Step::Rest => key.set_watched(false),
             Step::Probe(len, next) => {
                 self.timers.set(Timer::Watch(id), now + next);
-                self.send_probe(id, len, &key, path, rng);
-                self.probe_sent(id, len, now);
+                self.send_probe(id, len, &key, path, now, rng);
             }
             Step::Broken(len) => {
                 key.set_watched(false);
@@ -149,9 +145,9 @@ impl Node {
         }
     }
 
-    pub(super) fn probe_answered(&mut self, id: NodeId, len: u16, now: Instant) {
+    pub(super) fn probe_answered(&mut self, id: NodeId, len: u16, mark: u32, now: Instant) {
         let seen = self.peers.get_mut(id).and_then(|peer| {
-            peer.round_trip.on_reply(len, now);
+            peer.round_trip.on_reply(mark, now);
             peer.watch.on_reply(len)
         });
         if let Some(next) = seen {

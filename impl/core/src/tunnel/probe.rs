@@ -42,6 +42,14 @@ pub fn request(len: u16, rng: &mut dyn CryptoRng) -> Vec<u8> {
     frame
 }
 
+/// What tells a request, and its reply, from all others: the reply has the bytes of the request
+/// behind its header; 0 where there are none.
+#[must_use]
+pub fn mark(frame: &[u8]) -> u32 {
+    let body = frame.get(HEADER_LEN..).and_then(<[u8]>::first_chunk);
+    body.map_or(0, |mark| u32::from_ne_bytes(*mark))
+}
+
 /// Turns a request into its reply, which goes back by UDP and never by TCP.
 pub fn make_reply(frame: &mut [u8]) {
     if let Some(first) = frame.first_mut() {
@@ -64,7 +72,9 @@ mod tests {
             let length = frame.len();
             prop_assert!((64..=1518).contains(&length));
             prop_assert_eq!(kind(&frame), Some(Kind::Request));
+            let sent = mark(&frame);
             make_reply(&mut frame);
+            prop_assert_eq!(mark(&frame), sent);
             prop_assert_eq!(kind(&frame), Some(Kind::Reply));
             prop_assert_eq!(frame.len(), length);
         }
@@ -73,7 +83,9 @@ mod tests {
         fn any_bytes_are_judged(mut frame: Vec<u8>) {
             let ethertype_0 = frame.get(12..14).is_some_and(|bytes| bytes == [0, 0]);
             prop_assert_eq!(kind(&frame).is_some(), ethertype_0);
+            let before = mark(&frame);
             make_reply(&mut frame);
+            prop_assert_eq!(mark(&frame), before);
         }
     }
 
