@@ -152,6 +152,10 @@ impl Daemon {
                 Some((conn, event)) = self.channels.from_meta.recv() => self.heard(conn, event),
                 Some((stream, peer)) = self.channels.from_acceptors.recv() => self.accepted(stream, peer),
                 Some(result) = self.channels.from_dials.recv() => self.dialled(result),
+                Some(answer) = self.channels.from_status.recv() => {
+                    // Who asked may be gone.
+                    let _ = answer.send(self.status());
+                }
                 Some(up) = self.reports.up.recv() => {
                     self.feed(Input::Up(up));
                     for _ in 0..REPORTS_AT_ONCE {
@@ -161,10 +165,6 @@ impl Daemon {
                 }
                 Some(why) = self.reports.broken.recv() => bail!("The packet path broke: {why}"),
                 Some(()) = self.channels.from_network.recv() => self.reconsider("The network has changed"),
-                Some(answer) = self.channels.from_status.recv() => {
-                    // Who asked may be gone.
-                    let _ = answer.send(self.status());
-                }
                 () = tokio::time::sleep_until(due), if deadline.is_some() => self.feed(Input::Timer),
             }
             if let Some(slept) = self.sleep.noticed() {
@@ -326,17 +326,13 @@ impl Daemon {
             format!(" total bytes in:  {:>10}", count(&shared.device_in)),
             format!(" total bytes out: {:>10}", count(&shared.device_out)),
         ]);
-        if let Some(border) = &self.node.forwarding().border {
-            let counts = border.counts();
-            list(vec![
-                "Not let across the border:".to_owned(),
-                format!(" advertisements:  {:>10}", count(&counts.advertisements)),
-                format!(" redirects:       {:>10}", count(&counts.redirects)),
-                format!(" DHCPv6 answers:  {:>10}", count(&counts.dhcp_answers)),
-                format!(" disguised:       {:>10}", count(&counts.disguised)),
-                format!(" foreign sources: {:>10}", count(&counts.sources)),
-                format!(" foreign targets: {:>10}", count(&counts.targets)),
-            ]);
+        if let Some(dropped) = self.dropped() {
+            let counts = dropped.each();
+            let mut lines = vec!["Not let across the border:".to_owned()];
+            lines.extend(
+                counts.map(|(what, count)| format!(" {:<16} {count:>10}", format!("{what}:"))),
+            );
+            list(lines);
         }
     }
 }

@@ -112,7 +112,7 @@ impl Daemon {
             },
             networks: networks.collect(),
             advertised: self.advertised(),
-            dropped: self.dropped(),
+            dropped: self.dropped().unwrap_or_default(),
         }
     }
 
@@ -128,20 +128,18 @@ impl Daemon {
         }
     }
 
-    fn dropped(&self) -> Dropped {
+    /// What a router has not let across its border.
+    pub(super) fn dropped(&self) -> Option<Dropped> {
         let forwarding = self.node.forwarding();
-        let Some(border) = &forwarding.border else {
-            return Dropped::default();
-        };
-        let counts = border.counts();
-        Dropped {
+        let counts = forwarding.border.as_ref()?.counts();
+        Some(Dropped {
             advertisements: count(&counts.advertisements),
             redirects: count(&counts.redirects),
             dhcp_answers: count(&counts.dhcp_answers),
             disguised: count(&counts.disguised),
             sources: count(&counts.sources),
             targets: count(&counts.targets),
-        }
+        })
     }
 }
 

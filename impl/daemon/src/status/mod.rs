@@ -252,7 +252,7 @@ pub(crate) struct Dropped {
 
 impl Dropped {
     /// Each count, with what it counts.
-    fn each(&self) -> [(&'static str, u64); 6] {
+    pub(crate) fn each(&self) -> [(&'static str, u64); 6] {
         [
             ("advertisements", self.advertisements),
             ("redirects", self.redirects),
