@@ -22,6 +22,7 @@ mod refusals;
 mod rogue;
 mod router;
 mod service;
+mod status;
 mod venue;
 mod vocabulary;
 mod watch;
