@@ -71,7 +71,8 @@ impl Page {
             peers,
             "v6router_peer_rtt_seconds",
             "Round-trip time to the node by the way that packets take.",
-            |peer| peer.rtt_ms.map(|ms| ms / 1000.0),
+            // To the microsecond.
+            |peer| peer.rtt_ms.map(|ms| (ms * 1000.0).round() / 1_000_000.0),
         );
         let name = "v6router_peer_path";
         self.family(

@@ -106,6 +106,9 @@ fn behind(peer: &Peer) -> String {
 }
 
 fn router(router: &Router, text: &mut String) {
+    if let Some(pool) = &router.pool {
+        let _ = writeln!(text, "\nPool {}", safe(pool));
+    }
     way_out(&router.way_out, text);
     for it in &router.networks {
         network(it, text);
@@ -351,6 +354,7 @@ five      unreachable                                        -     -        -
         };
         let status = Status {
             router: Some(Router {
+                pool: Some("2001:db8:85a3:ef00::/56".to_owned()),
                 way_out,
                 networks: vec![Network {
                     interface: "eth1".to_owned(),
@@ -368,6 +372,8 @@ five      unreachable                                        -     -        -
         };
         let expected = "
 Nobody else is known.
+
+Pool 2001:db8:85a3:ef00::/56
 
 Way out: by the tunnel
   gateway           2001:db8:85a3:ef00::1, answers
