@@ -3,21 +3,25 @@
 mod support;
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use support::machine::{Machine, ip};
 use support::{BOTH, Kind, ONE, Site, TWO, TempDir, alone, pair};
 
 /// `v6router status` with the options that find the daemon.
-fn ask(site: &Site, words: &[&str]) -> Output {
+fn command(site: &Site, words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_v6router"));
     command.args(["status", "-c"]).arg(&site.dir);
     command.arg("--pidfile").arg(site.pidfile()).args(words);
-    command.output().unwrap()
+    command
+}
+
+fn ask(site: &Site, words: &[&str]) -> Output {
+    command(site, words).output().unwrap()
 }
 
 fn told(site: &Site, words: &[&str]) -> String {
@@ -141,6 +145,28 @@ fn a_daemon_runs_as_well_where_there_can_be_no_socket() {
         let kept = fs::read_to_string(site.dir.join("pid.status")).unwrap();
         assert_eq!(kept, "precious");
     });
+}
+
+/// On a terminal it would draw the screen anew; here one status follows the other.
+#[test]
+fn who_watches_is_told_again_and_again_until_he_has_seen_enough() {
+    alone(
+        "who_watches_is_told_again_and_again_until_he_has_seen_enough",
+        || {
+            let dir = TempDir::new();
+            let site = Site::new(dir.path(), "a", "", &[("a", "")]);
+            let _daemon = site.start(Kind::Ours, &[]);
+            site.wait_for_log("Ready");
+            let mut watch = command(&site, &["--watch", "1"]);
+            let mut watch = watch.stdout(Stdio::piped()).spawn().unwrap();
+            let lines = BufReader::new(watch.stdout.take().unwrap()).lines();
+            let heads = lines
+                .map(Result::unwrap)
+                .filter(|line| line.starts_with("a: v6router"));
+            assert_eq!(heads.take(2).count(), 2);
+            assert!(watch.wait().unwrap().success());
+        },
+    );
 }
 
 #[test]

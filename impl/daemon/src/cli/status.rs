@@ -32,7 +32,7 @@ pub(super) struct StatusArgs {
     /// Print the text format of Prometheus
     #[arg(long, conflicts_with_all = ["json", "watch"])]
     metrics: bool,
-    /// Ask again every so many seconds
+    /// Ask again every so many seconds, two unless said; on a terminal the screen is drawn anew
     #[arg(
         long,
         value_name = "SECONDS",
