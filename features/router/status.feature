@@ -31,6 +31,15 @@ Feature: A router tells what it knows
     Then node_one reaches www within 10 s
     And status on node_one says "v6router  tcp 198.51.100.10:655: no answer by UDP yet" within 5 s
 
+  Scenario: A connection through a proxy is told as one
+    Given the network "how-to" with cafe like "proxy-only"
+    And tinc is set up as it should be, by router.toml
+    And v6router is to be found at port 443
+    And node_one's tinc.conf also says "Proxy = http 192.168.1.1 3128"
+    And all daemons run
+    Then node_one reaches www within 10 s
+    And status on node_one says "v6router  proxy http 192.168.1.1 port 3128: no answer by UDP yet" within 5 s
+
   Scenario: Who is not running says nothing
     Given the network "how-to"
     And tinc is set up as it should be, by router.toml
