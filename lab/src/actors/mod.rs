@@ -22,7 +22,7 @@ pub use keys::{KeyPair, KeyRing};
 pub use program::{Daemons, Product, Programs};
 pub use radvd::radvd;
 pub use routed::route;
-pub use routertoml::by_router_toml;
+pub use routertoml::{by_router_toml, leave_addresses};
 pub use tincdir::{Directory, File, NETNAME, NOTES, directory, note_every_script, path};
 
 pub(crate) use daemon::tail;

@@ -2,8 +2,11 @@
 
 use std::fmt::Write as _;
 
+use super::Result;
 use super::tincdir::Directory;
-use crate::plan::Overlay;
+use crate::fabric::{FabricError, Node};
+use crate::plan::{Overlay, Site};
+use crate::radio;
 
 /// Exchanges the scripts of `node` for a `router.toml` that asks for the same, and for advertisements on its
 /// downstream interfaces.
@@ -43,4 +46,38 @@ pub fn by_router_toml(directory: &mut Directory, overlay: &Overlay, node: &str) 
         }
     }
     directory.add("router.toml", text, 0o644);
+}
+
+/// Takes from a Pi the addresses on its downstream interfaces that the plan gave it, so that the daemon is the one to have
+/// put them there. A radio's interface has none yet.
+///
+/// # Errors
+/// What `ip` said.
+pub async fn leave_addresses(node: &Node, site: &Site) -> Result<()> {
+    for link in site
+        .links
+        .iter()
+        .filter(|link| link.interface != radio::INTERFACE)
+    {
+        let address = format!("{}/{}", link.gateway, link.prefix.len);
+        let words = [
+            "ip",
+            "-6",
+            "address",
+            "del",
+            &address,
+            "dev",
+            &link.interface,
+        ];
+        let output = node.exec(&words).await?;
+        if !output.status.success() {
+            let error = FabricError::Node {
+                node: node.name().to_owned(),
+                what: words.join(" "),
+                reason: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+            };
+            return Err(error.into());
+        }
+    }
+    Ok(())
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use futures::future::try_join_all;
-use v6lab::actors::{self, Daemon, Daemons, KeyPair, KeyRing, Programs};
+use v6lab::actors::{self, Daemon, Daemons, KeyPair, KeyRing, Product, Programs};
 use v6lab::fabric::Lab;
 use v6lab::plan::{Overlay, Plan};
 use v6lab::session;
@@ -20,11 +20,13 @@ pub(super) struct Cast {
     daemons: Daemons,
     programs: Programs,
     overlay: Overlay,
+    /// Whether machines are set up by `router.toml` where that is read.
+    router_toml: bool,
 }
 
 impl Cast {
     /// Makes sure, before anything is built, that there is something to start.
-    pub(super) fn choose(daemons: Daemons, plan: &Plan) -> Result<Self> {
+    pub(super) fn choose(daemons: Daemons, router_toml: bool, plan: &Plan) -> Result<Self> {
         let overlay = plan.overlay.clone();
         let overlay = overlay.with_context(|| {
             format!(
@@ -36,6 +38,7 @@ impl Cast {
             daemons,
             programs: Programs::locate(daemons)?,
             overlay,
+            router_toml,
         })
     }
 
@@ -67,7 +70,15 @@ impl Cast {
         let node = lab.node(name)?;
         let product = self.daemons.on(&self.overlay, name);
         self.programs.install(node, product).await?;
-        for file in actors::directory(lab.plan(), name, product, keys)?.files {
+        let mut directory = actors::directory(lab.plan(), name, product, keys)?;
+        if self.router_toml && product == Product::V6router {
+            actors::by_router_toml(&mut directory, &self.overlay, name);
+            let site = self.overlay.sites.iter().find(|site| site.node == name);
+            if let Some(site) = site {
+                actors::leave_addresses(node, site).await?;
+            }
+        }
+        for file in directory.files {
             node.write_file(&file.path, file.text, file.mode).await?;
         }
         let daemon = Daemon::start(node, product, &node.var_log().join(LOG)).await?;

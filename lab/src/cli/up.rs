@@ -38,6 +38,9 @@ pub(super) struct Up {
     /// Start daemons as well, set up as the how-to has it
     #[arg(long, value_enum, value_name = "DAEMON")]
     daemon: Option<Daemons>,
+    /// Set v6router up by router.toml and not by scripts, so that it advertises prefixes as well; kits need that
+    #[arg(long, requires = "daemon")]
+    router_toml: bool,
     /// Decides what lines lose and the like; the same seed again, the same losses [default: another each time]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -69,7 +72,7 @@ impl Up {
         }
         let cast = self
             .daemon
-            .map(|daemons| Cast::choose(daemons, &plan))
+            .map(|daemons| Cast::choose(daemons, self.router_toml, &plan))
             .transpose()?;
         clear(&name)?;
         keeper::prepare()?;

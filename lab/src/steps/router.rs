@@ -12,7 +12,6 @@ use super::{Outcome, World, fail, seconds};
 use crate::actors::{self, Directory, Product};
 use crate::fabric::Node;
 use crate::plan::Downstream;
-use crate::radio;
 
 /// How often is looked whether something has come about.
 const GLANCE: Duration = Duration::from_millis(20);
@@ -30,29 +29,11 @@ async fn set_up_by_router_toml(world: &mut World) -> Outcome {
         }
     };
     set_up_changed(world, change).await?;
-    let sites = overlay
-        .sites
-        .iter()
-        .filter(|site| ours.contains(&&site.node));
-    let links = sites.flat_map(|site| {
-        let cables = site
-            .links
-            .iter()
-            .filter(|link| link.interface != radio::INTERFACE);
-        cables.map(|link| (site.node.as_str(), link))
-    });
-    try_join_all(links.map(async |(node, link)| {
-        let address = format!("{}/{}", link.gateway, link.prefix.len);
-        let words = [
-            "ip",
-            "-6",
-            "address",
-            "del",
-            &address,
-            "dev",
-            &link.interface,
-        ];
-        ran(world.node(node)?, &words).await
+    let sites = overlay.sites.iter();
+    let sites = sites.filter(|site| ours.contains(&&site.node));
+    try_join_all(sites.map(async |site| {
+        let node = world.node(&site.node)?;
+        anyhow::Ok(actors::leave_addresses(node, site).await?)
     }))
     .await?;
     Ok(())
@@ -60,13 +41,10 @@ async fn set_up_by_router_toml(world: &mut World) -> Outcome {
 
 /// Whether a machine's daemon reads the file.
 fn reads(world: &World, node: &str) -> bool {
-    world
-        .product(node)
-        .is_ok_and(|product| product == Product::V6router)
+    let product = world.product(node);
+    product.is_ok_and(|product| product == Product::V6router)
 }
 
-/// It forgets what the plan gave it. Of its address the second half stays, as a token, so that others know where to
-/// find it.
 /// On all its links, as the how-to had it.
 #[when(expr = "radvd is started on {word}")]
 async fn old_way(world: &mut World, pi: String) -> Outcome {
