@@ -83,3 +83,25 @@ Feature: Two small files in place of scripts and radvd
     Then laptop does not reach www in 1.1 s
     When the daemon on node_one is started
     Then laptop reaches www again in good time
+
+  Scenario Outline: An upgrade leaves nothing behind, nor does it touch what others have set up, on <machine>
+    Given the network "how-to"
+    And tinc is set up as it should be, by router.toml
+    When <machine> runs "for n in $(seq 200); do ip -6 route add 2001:db8:f000:$(printf %x $n)::/64 dev eth0 proto static; done"
+    Then that succeeds
+    Given links, addresses and routes of <machine> are written down
+    And all daemons run
+    Then laptop reaches www within 8 s
+    When the daemon on <machine> is replaced by v6router
+    Then laptop reaches www again in good time
+    # And once more in a hurry.
+    When the daemon on <machine> is killed
+    And the daemon on <machine> is started
+    Then laptop reaches www again in good time
+    When the daemon on <machine> is stopped
+    Then links, addresses and routes of <machine> are as written down
+
+    Examples:
+      | machine  |
+      | v6router |
+      | node_one |
