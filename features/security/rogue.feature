@@ -1,4 +1,4 @@
-Feature: Who is no router is not taken for one
+Feature: Who is no router is not taken for one, and who knocks everywhere is not let in everywhere
 
   Advertisements come from the venue, from a peer on the VPN, from a kit. They wish to be preferred, and nobody behind a
   Pi believes them.
@@ -37,3 +37,14 @@ Feature: Who is no router is not taken for one
     Then node_two has no address of "2001:db8:bad::/64" in 3 s
     And laptop_two has no address of "2001:db8:bad::/64" in 1 s
     And the way from laptop_two to www leads through node_two, then v6router, then internet, then www
+
+  @v6router
+  Scenario: Somebody on the internet who tries every address does not fill a Pi's neighbour cache
+    Given the network "how-to"
+    And tinc is set up as it should be, by router.toml
+    And all daemons run
+    Then www reaches laptop within 8 s
+    When www sends to 20000 addresses of "2001:db8:85a3:ef11::/64"
+    Then node_one has asked for at most 450 neighbours
+    And www reaches laptop within 1 s
+    And 100 pings from www to laptop lose none

@@ -28,6 +28,7 @@ fn rules() -> BorderRules {
             owner("two", "2001:db8:85a3:ef12::/64"),
         ],
         sites: vec!["one".parse().unwrap(), "two".parse().unwrap()],
+        own: vec![SERVER.parse().unwrap()],
     }
 }
 

@@ -1,13 +1,18 @@
 //! Who says that it is a router and is none of whom one expects it.
 
+use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use anyhow::Context;
 use cucumber::{then, when};
+use tokio::net::UdpSocket;
 use tokio::time::{Instant, sleep};
 
 use super::{Outcome, World, fail, seconds};
 use crate::plan::Net;
+
+/// A port on which nobody answers (RFC 863).
+const DISCARD: u16 = 9;
 
 /// How often is looked whether somebody believed it.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -22,6 +27,34 @@ async fn advertises(
 ) -> Outcome {
     let prefix = net(&prefix)?;
     Ok(world.node(&rogue)?.advertise(&interface, prefix).await?)
+}
+
+/// One datagram to each, as fast as they go, from the first address of the prefix on.
+#[when(expr = "{word} sends to {int} addresses of {string}")]
+async fn scans(world: &mut World, from: String, count: u32, prefix: String) -> Outcome {
+    let prefix = net(&prefix)?;
+    let send = async move {
+        let socket = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).await?;
+        for net in (0..count).filter_map(|n| prefix.nth(n)) {
+            socket.send_to(b"?", (net.addr, DISCARD)).await?;
+        }
+        std::io::Result::Ok(())
+    };
+    let sent = world.node(&from)?.run(move || Box::pin(send)).await?;
+    Ok(sent?)
+}
+
+/// Whether they have answered or not.
+#[then(expr = "{word} has asked for at most {int} neighbours")]
+async fn neighbours(world: &mut World, host: String, most: usize) -> Outcome {
+    let words = ["ip", "-6", "neighbour", "show", "nud", "all"];
+    let output = world.node(&host)?.exec(&words).await?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let asked = text.lines().filter(|line| !line.contains("NOARP")).count();
+    if asked > most {
+        fail!("it has asked for {asked}");
+    }
+    Ok(())
 }
 
 /// On no interface, not for a moment.

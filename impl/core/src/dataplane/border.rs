@@ -3,9 +3,11 @@
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
+use super::residents::Residents;
 use super::{Forwarding, Origin};
-use crate::forward::guard::{self, Forbidden};
+use crate::forward::guard::{self, Forbidden, Seen};
 use crate::graph::NodeId;
 use crate::router::Prefix;
 use crate::subnet::{Claim, IpTable, Subnet, SubnetAddr};
@@ -17,7 +19,10 @@ pub struct Border {
     owners: IpTable<Option<NodeId>>,
     /// Nodes that send from addresses of theirs and from no others; few.
     sites: Vec<NodeId>,
+    /// Addresses of our own kernel; few.
+    own: Vec<Ipv6Addr>,
     counts: Arc<BorderCounts>,
+    residents: Arc<Residents>,
 }
 
 /// How many frames were dropped at the border, and why.
@@ -35,15 +40,19 @@ pub struct BorderCounts {
     pub sources: AtomicU64,
     /// Neighbour discovery about addresses that are not its sender's.
     pub targets: AtomicU64,
+    /// Packets to addresses behind us that nobody was heard with, beyond those that may be asked for.
+    pub strangers: AtomicU64,
 }
 
 impl Border {
     /// A border where prefixes are owned by nodes, or by nobody, and `sites` send from what they
-    /// own only.
+    /// own only. What is counted and who was heard is kept beyond this picture.
     pub(crate) fn new(
         owners: impl IntoIterator<Item = (Prefix, Option<NodeId>)>,
         sites: Vec<NodeId>,
+        own: Vec<Ipv6Addr>,
         counts: Arc<BorderCounts>,
+        residents: Arc<Residents>,
     ) -> Self {
         let claims = owners.into_iter().map(|(prefix, owner)| Claim {
             subnet: Subnet {
@@ -60,7 +69,9 @@ impl Border {
         Self {
             owners: IpTable::new(claims),
             sites,
+            own,
             counts,
+            residents,
         }
     }
 
@@ -71,7 +82,13 @@ impl Border {
     }
 
     /// Whether a frame goes on; one that does not is counted.
-    pub(super) fn passes(&self, frame: &[u8], origin: Origin, forwarding: &Forwarding) -> bool {
+    pub(super) fn passes(
+        &self,
+        frame: &[u8],
+        origin: Origin,
+        forwarding: &Forwarding,
+        now: Instant,
+    ) -> bool {
         let Some(seen) = guard::look(frame) else {
             return true;
         };
@@ -84,11 +101,38 @@ impl Border {
             None if !self.may_claim(seen.source, origin, forwarding) => &counts.sources,
             None => match seen.target {
                 Some(target) if !self.may_claim(target, origin, forwarding) => &counts.targets,
-                _ => return true,
+                _ if self.may_be_asked_for(&seen, origin, forwarding, now) => return true,
+                _ => &counts.strangers,
             },
         };
         count.fetch_add(1, Ordering::Relaxed);
         false
+    }
+
+    /// An address is known to be that of a neighbour, as the kernel found.
+    pub fn is_neighbour(&self, address: Ipv6Addr) {
+        self.residents.heard(address);
+    }
+
+    /// Whether a packet that is to leave by the kernel may make it ask for a neighbour; notes who is one.
+    fn may_be_asked_for(
+        &self,
+        seen: &Seen,
+        origin: Origin,
+        forwarding: &Forwarding,
+        now: Instant,
+    ) -> bool {
+        let ours = |address| self.owners.v6(address) == Some(Some(forwarding.me));
+        if origin == Origin::Device {
+            if ours(seen.source) {
+                self.residents.heard(seen.source);
+            }
+            return true;
+        }
+        let destination = seen.destination;
+        !ours(destination)
+            || self.own.contains(&destination)
+            || self.residents.may_be_asked_for(destination, now)
     }
 
     /// Whether an address may be that of somebody where a frame came from.
@@ -138,6 +182,7 @@ mod tests {
     const TWO: &str = "2001:db8:85a3:ef00::12";
     const LAN_ONE: &str = "2001:db8:85a3:ef11::100";
     const LAN_TWO: &str = "2001:db8:85a3:ef12::100";
+    const GATEWAY: &str = "2001:db8:85a3:ef11::1";
     const FREE: &str = "2001:db8:85a3:ef99::1";
     const ELSEWHERE: &str = "2001:db8:ffff::42";
 
@@ -193,7 +238,34 @@ mod tests {
             (prefix("2001:db8:85a3:ef11::/64"), Some(one)),
             (prefix("2001:db8:85a3:ef12::/64"), Some(two)),
         ];
-        let border = Border::new(owners, vec![one, two], Arc::default());
+        let residents = Arc::new(Residents::new([1, 2], Instant::now()));
+        let own = vec![SERVER.parse().unwrap()];
+        let border = Border::new(owners, vec![one, two], own, Arc::default(), residents);
+        forwarding.border = Some(Arc::new(border));
+        Play {
+            forwarding,
+            one,
+            two,
+            guest,
+        }
+    }
+
+    /// A Pi whose neighbour is the server.
+    fn pi() -> Play {
+        let Play {
+            mut forwarding,
+            one,
+            two,
+            guest,
+        } = server(false);
+        let me = forwarding.me;
+        let owners = [
+            (Prefix::of(ONE.parse().unwrap(), 128), Some(me)),
+            ("2001:db8:85a3:ef11::/64".parse().unwrap(), Some(me)),
+        ];
+        let own = [ONE, GATEWAY].map(|own| own.parse().unwrap()).to_vec();
+        let residents = Arc::new(Residents::new([1, 2], Instant::now()));
+        let border = Border::new(owners, vec![me], own, Arc::default(), residents);
         forwarding.border = Some(Arc::new(border));
         Play {
             forwarding,
@@ -204,15 +276,31 @@ mod tests {
     }
 
     impl Play {
+        /// Whether a packet from somewhere comes out of the device for an address.
+        fn arrives_at(&self, destination: &str) -> bool {
+            let destination = destination.parse().unwrap();
+            self.passes_on(Origin::Udp(self.guest), ELSEWHERE, destination, &echo())
+        }
+
         /// Whether an ICMPv6 message comes out of the device that a peer sent.
         fn arrives(&self, from: NodeId, source: &str, message: &[u8]) -> bool {
             self.goes_on(Origin::Udp(from), source, message)
         }
 
         fn goes_on(&self, origin: Origin, source: &str, message: &[u8]) -> bool {
+            self.passes_on(origin, source, "ff02::1".parse().unwrap(), message)
+        }
+
+        fn passes_on(
+            &self,
+            origin: Origin,
+            source: &str,
+            destination: Ipv6Addr,
+            message: &[u8],
+        ) -> bool {
             let link = [0x33, 0x33, 0, 0, 0, 1, 2, 0, 0, 0, 0, 7, 0x86, 0xdd];
-            let group = "ff02::1".parse().unwrap();
-            let mut frame = icmpv6::frame(&link, source.parse().unwrap(), group, message);
+            let source = source.parse().unwrap();
+            let mut frame = icmpv6::frame(&link, source, destination, message);
             let (mut forwarder, mut egress) = (Forwarder::default(), Egress::default());
             let now = Instant::now();
             let for_device =
@@ -220,7 +308,7 @@ mod tests {
             for_device || egress.reports().next().is_some()
         }
 
-        fn counts(&self) -> [u64; 6] {
+        fn counts(&self) -> [u64; 7] {
             let counts = self.forwarding.border.as_ref().unwrap().counts();
             [
                 &counts.advertisements,
@@ -229,6 +317,7 @@ mod tests {
                 &counts.disguised,
                 &counts.sources,
                 &counts.targets,
+                &counts.strangers,
             ]
             .map(|count| count.load(Ordering::Relaxed))
         }
@@ -252,12 +341,36 @@ mod tests {
         for other in [SERVER, TWO, LAN_TWO, FREE, ELSEWHERE, "ff02::1"] {
             assert!(!play.arrives(play.one, other, &echo()), "{other}");
         }
-        assert_eq!(play.counts(), [0, 0, 0, 0, 6, 0]);
+        assert_eq!(play.counts(), [0, 0, 0, 0, 6, 0, 0]);
         // Who was given nothing brings addresses of its own, but takes nobody's.
         assert!(play.arrives(play.guest, ELSEWHERE, &echo()));
         for other in [SERVER, ONE, FREE] {
             assert!(!play.arrives(play.guest, other, &echo()), "{other}");
         }
+    }
+
+    #[test]
+    fn strangers_behind_us_are_asked_for_within_bounds_and_residents_always() {
+        let play = pi();
+        let arrive = |to: &str, count: usize| {
+            let all = (0..count).filter(|_| play.arrives_at(to));
+            all.count()
+        };
+        // Our own addresses need not be asked for, nor do those of others.
+        for own in [ONE, GATEWAY, SERVER] {
+            assert_eq!(arrive(own, 1000), 1000, "{own}");
+        }
+        let first = arrive(LAN_ONE, 1000);
+        assert!((100..200).contains(&first), "{first}");
+        assert_eq!(play.counts()[6], 1000 - first as u64);
+        // An answer is seen, or the kernel has one.
+        assert!(play.goes_on(Origin::Device, LAN_ONE, &echo()));
+        assert_eq!(arrive(LAN_ONE, 1000), 1000);
+        let other = "2001:db8:85a3:ef11::200";
+        assert_eq!(arrive(other, 10), 0);
+        let border = play.forwarding.border.as_ref().unwrap();
+        border.is_neighbour(other.parse().unwrap());
+        assert_eq!(arrive(other, 1000), 1000);
     }
 
     #[test]
@@ -272,7 +385,7 @@ mod tests {
             assert!(!play.arrives(play.one, ONE, &neighbour(136, other)));
             assert!(!play.arrives(play.one, "::", &neighbour(135, other)));
         }
-        assert_eq!(play.counts(), [0, 0, 0, 0, 0, 6]);
+        assert_eq!(play.counts(), [0, 0, 0, 0, 0, 6, 0]);
     }
 
     #[test]
@@ -295,7 +408,7 @@ mod tests {
                 assert!(!play.goes_on(origin, "fe80::1", word));
             }
         }
-        assert_eq!(play.counts(), [2, 2, 0, 0, 0, 0]);
+        assert_eq!(play.counts(), [2, 2, 0, 0, 0, 0, 0]);
         // A node that is no router passes on everything.
         let mut play = server(false);
         play.forwarding.border = None;
@@ -312,7 +425,14 @@ mod tests {
         // As site one sees it.
         let me = play.forwarding.me;
         let own = "2001:db8:85a3:ef11::/64".parse().unwrap();
-        let border = Border::new([(own, Some(me))], vec![me], Arc::default());
+        let residents = Arc::new(Residents::new([1, 2], Instant::now()));
+        let border = Border::new(
+            [(own, Some(me))],
+            vec![me],
+            Vec::new(),
+            Arc::default(),
+            residents,
+        );
         play.forwarding.border = Some(Arc::new(border));
         assert!(play.goes_on(Origin::Device, LAN_ONE, &echo()));
         assert!(play.goes_on(Origin::Device, "fe80::1", &echo()));

@@ -75,7 +75,7 @@ impl Forwarder {
             return false;
         }
         let border = forwarding.border.as_ref();
-        if border.is_some_and(|border| !border.passes(frame, origin, forwarding)) {
+        if border.is_some_and(|border| !border.passes(frame, origin, forwarding, now)) {
             return false;
         }
         let policy = forwarding.policy;

@@ -44,6 +44,8 @@ pub enum Forbidden {
 pub struct Seen {
     /// Who claims to have sent it.
     pub source: Ipv6Addr,
+    /// Whom it is sent to.
+    pub destination: Ipv6Addr,
     /// The address of which a message of neighbour discovery says that the sender has it, or wants
     /// to have it.
     pub target: Option<Ipv6Addr>,
@@ -58,7 +60,8 @@ pub struct Seen {
 #[must_use]
 pub fn look(frame: &[u8]) -> Option<Seen> {
     let (header, rest) = packet(frame)?.split_first_chunk::<IPV6_HEADER_LEN>()?;
-    let (source, _) = header.get(8..)?.split_first_chunk::<16>()?;
+    let (source, rest_of_header) = header.get(8..)?.split_first_chunk::<16>()?;
+    let (destination, _) = rest_of_header.split_first_chunk::<16>()?;
     let source = Ipv6Addr::from(*source);
     let (forbidden, target) = match upper(header[6], rest) {
         Upper::Header {
@@ -75,6 +78,7 @@ pub fn look(frame: &[u8]) -> Option<Seen> {
     };
     Some(Seen {
         source,
+        destination: Ipv6Addr::from(*destination),
         target,
         forbidden,
     })

@@ -33,7 +33,7 @@ use std::time::Instant;
 
 use rand_core::CryptoRng;
 
-use crate::dataplane::{BorderCounts, Egress, Forwarding, Lease, Outbound, Station, Up};
+use crate::dataplane::{BorderCounts, Egress, Forwarding, Lease, Outbound, Residents, Station, Up};
 use crate::gossip::{Contradictions, PastLines};
 use crate::graph::{Graph, IdMap, NodeId};
 use crate::meta::Identity;
@@ -67,6 +67,7 @@ pub struct Node {
     /// What is checked of frames, if we are a router.
     border_rules: Option<BorderRules>,
     border_counts: Arc<BorderCounts>,
+    residents: Arc<Residents>,
     timers: Timers,
     outputs: VecDeque<Output>,
     /// Frames that pass through the control side: PACKETs and announcements.
@@ -116,6 +117,7 @@ impl Node {
             leases: BTreeMap::new(),
             border_rules: None,
             border_counts: Arc::default(),
+            residents: Arc::new(Residents::new([rng.next_u64(), rng.next_u64()], now)),
             timers: Timers::default(),
             outputs: VecDeque::new(),
             outbound: Outbound::default(),

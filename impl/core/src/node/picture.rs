@@ -127,7 +127,14 @@ impl Node {
         let pool = rules.pool.iter().map(|prefix| (*prefix, None));
         let sites = rules.sites.iter().filter_map(|name| self.graph.find(name));
         let counts = Arc::clone(&self.border_counts);
-        Some(Border::new(owners.chain(pool), sites.collect(), counts))
+        let residents = Arc::clone(&self.residents);
+        Some(Border::new(
+            owners.chain(pool),
+            sites.collect(),
+            rules.own.clone(),
+            counts,
+            residents,
+        ))
     }
 
     /// Every subnet of every node, in the order of the names.

@@ -1,5 +1,7 @@
 //! Who may send from which addresses on the VPN.
 
+use std::net::Ipv6Addr;
+
 use super::{Prefix, RouterConfig};
 use crate::name::NodeName;
 
@@ -13,6 +15,8 @@ pub struct BorderRules {
     /// Nodes that send from addresses of theirs and from no others. Ourselves, if we have no
     /// other way out than the VPN.
     pub sites: Vec<NodeName>,
+    /// Addresses of our own kernel.
+    pub own: Vec<Ipv6Addr>,
 }
 
 /// Bits of an address as a prefix.
@@ -39,10 +43,12 @@ impl BorderRules {
         } else if config.sites.is_empty() {
             sites.push(me.clone());
         }
+        let gateways = config.downstream.iter().map(|network| network.address);
         Self {
             pool,
             owners,
             sites,
+            own: gateways.chain([config.address.address]).collect(),
         }
     }
 }

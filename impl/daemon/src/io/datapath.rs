@@ -20,7 +20,9 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use tokio::sync::mpsc;
 use tracing::warn;
 use v6router_core::constants::MTU;
-use v6router_core::dataplane::{Egress, Forwarding, Handling, Inbound, Outbound, UdpPath, Up};
+use v6router_core::dataplane::{
+    Border, Egress, Forwarding, Handling, Inbound, Outbound, UdpPath, Up,
+};
 
 use super::device::Device;
 use super::socket::Socket;
@@ -118,7 +120,7 @@ impl Datapath {
     }
 
     /// What the threads work with.
-    pub(crate) fn shared(&self) -> &Shared {
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
 }
@@ -137,6 +139,11 @@ impl Shared {
     /// Puts a new picture into force.
     pub(crate) fn publish(&self, picture: Arc<Forwarding>) {
         self.picture.store(picture);
+    }
+
+    /// The border of the picture in force, if it has one.
+    pub(crate) fn border(&self) -> Option<Arc<Border>> {
+        self.picture.load().border.clone()
     }
 
     /// Writes a frame to the device.

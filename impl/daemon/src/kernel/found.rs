@@ -72,6 +72,22 @@ pub(crate) async fn find(status: &mut Status) -> Result<(), Error> {
     Ok(())
 }
 
+/// The IPv6 addresses that have answered when the kernel asked for them.
+///
+/// # Errors
+/// If the kernel does not tell.
+pub(crate) async fn neighbours() -> Result<Vec<Ipv6Addr>, Error> {
+    let (connection, handle, _) = rtnetlink::new_connection().map_err(|_| Error::RequestFailed)?;
+    tokio::spawn(connection);
+    let near = Near::take(&handle).await?;
+    let answered = near.0.iter().filter(|entry| has_answered(entry));
+    let found = answered.filter_map(|entry| match address(entry)? {
+        IpAddr::V6(address) => Some(address),
+        IpAddr::V4(_) => None,
+    });
+    Ok(found.collect())
+}
+
 /// Addresses that lead to all of the internet, on interfaces that are not ours to route.
 fn native(picture: &Picture, ours: &[u32]) -> Vec<Address> {
     let usable = |message: &&AddressMessage| {

@@ -17,7 +17,7 @@ use tracing::{debug, warn};
 use v6router_core::router::wish::{Item, Link};
 
 use act::Failure;
-pub(crate) use found::find;
+pub(crate) use found::{find, neighbours};
 use journal::{Before, Journal};
 use picture::Picture;
 

@@ -8,6 +8,7 @@ mod daemon;
 mod outputs;
 mod picture;
 mod reload;
+mod residents;
 mod routing;
 mod start;
 mod status;

@@ -20,6 +20,7 @@ use v6router_core::router::wish::MARK;
 
 use super::daemon::{Announcing, Channels, Daemon, Setup};
 use super::picture::Pictures;
+use super::residents;
 use super::routing::Routing;
 use super::streams::Dialling;
 use crate::cli::Invocation;
@@ -158,6 +159,8 @@ impl Daemon {
         };
         daemon.tell_of_device();
         daemon.guard_border();
+        let path = Arc::downgrade(daemon.datapath.shared());
+        tokio::spawn(residents::watch(path));
         daemon.carry_out();
         daemon.runner.idle().await;
         Ok(daemon)

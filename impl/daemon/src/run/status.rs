@@ -139,6 +139,7 @@ impl Daemon {
             disguised: count(&counts.disguised),
             sources: count(&counts.sources),
             targets: count(&counts.targets),
+            strangers: count(&counts.strangers),
         })
     }
 }

@@ -248,11 +248,12 @@ pub(crate) struct Dropped {
     pub(crate) disguised: u64,
     pub(crate) sources: u64,
     pub(crate) targets: u64,
+    pub(crate) strangers: u64,
 }
 
 impl Dropped {
     /// Each count, with what it counts.
-    pub(crate) fn each(&self) -> [(&'static str, u64); 6] {
+    pub(crate) fn each(&self) -> [(&'static str, u64); 7] {
         [
             ("advertisements", self.advertisements),
             ("redirects", self.redirects),
@@ -260,6 +261,7 @@ impl Dropped {
             ("disguised", self.disguised),
             ("foreign sources", self.sources),
             ("foreign targets", self.targets),
+            ("to strangers", self.strangers),
         ]
     }
 }
