@@ -24,6 +24,7 @@ Feature: What is on the air between a Pi and its kits
     And all daemons run
     Then kit_old reaches www within 10 s
     And www brews coffee on kit_old within 10 s
+    And Wireshark finds no "icmpv6.opt.type == 33 || icmpv6.opt.type == 34" on the air of node_one
     And www does not reach kit_new in 3 s
 
   Scenario: Five Pis with three kits each

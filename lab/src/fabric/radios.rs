@@ -96,15 +96,24 @@ fn arguments(radio: &Radio, connection: Option<&Connection>) -> Vec<String> {
     let mut words = vec!["-v".to_owned(), "radio".to_owned()];
     let pace = |connection: &Connection| format!("{},{}", connection.interval, connection.packets);
     match &radio.end {
-        RadioEnd::Router(connections) => {
+        RadioEnd::Router {
+            connections,
+            contexts,
+        } => {
             words.extend(["router", "--capture", AIR_CAPTURE].map(str::to_owned));
+            if !contexts {
+                words.push("--no-contexts".to_owned());
+            }
             for connection in connections {
                 words.push("--kit".to_owned());
                 words.push(format!("{},{}", connection.node, pace(connection)));
             }
         }
-        RadioEnd::Node { .. } => {
+        RadioEnd::Node { registers, .. } => {
             words.push("kit".to_owned());
+            if !registers {
+                words.push("--no-registration".to_owned());
+            }
             words.extend(connection.map(|connection| format!("--pace={}", pace(connection))));
         }
     }

@@ -33,6 +33,8 @@ pub struct Kit {
     /// How interface identifiers are made of device addresses by its firmware.
     #[serde(default)]
     pub identifiers: Identifiers,
+    /// Whether its firmware registers addresses (RFC 6775), which that of 2015 did not.
+    registers: Option<bool>,
     /// The connection interval, ms.
     interval: Option<Spanned<u16>>,
     /// Packets of the link layer, of at most 27 octets, in one direction and interval.
@@ -63,6 +65,11 @@ impl Kit {
     /// Its device address, if the scenario has one for it.
     pub(crate) fn device(&self) -> Option<DeviceAddress> {
         device(self.device.as_ref()?.get_ref()).ok()
+    }
+
+    /// Whether its firmware registers addresses.
+    pub(crate) fn registers(&self) -> bool {
+        self.registers.unwrap_or(true)
     }
 
     /// The connection interval, ms.

@@ -187,6 +187,8 @@ pub struct Pi {
     /// How interface identifiers are made of device addresses by its radio.
     #[serde(default)]
     pub identifiers: Identifiers,
+    /// Whether its radio tells contexts for compression (RFC 6775), which Linux does not; it does unless said.
+    pub contexts: Option<bool>,
 }
 
 /// A machine plugged into a Pi.

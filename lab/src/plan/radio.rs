@@ -37,11 +37,18 @@ pub struct Radio {
 #[serde(rename_all = "lowercase")]
 pub enum RadioEnd {
     /// The border router, which looks for its nodes and connects to them.
-    Router(Vec<Connection>),
+    Router {
+        /// To whom.
+        connections: Vec<Connection>,
+        /// Whether it tells contexts for compression.
+        contexts: bool,
+    },
     /// A node, which waits for that one.
     Node {
         /// Name of the machine that is the router.
         router: String,
+        /// Whether it registers its addresses.
+        registers: bool,
     },
 }
 
@@ -96,7 +103,10 @@ impl Wiring {
         let router = Radio {
             device: DeviceAddress::public([a, b, c, d, e, low]),
             identifiers: pi.identifiers,
-            end: RadioEnd::Router(connections.collect()),
+            end: RadioEnd::Router {
+                connections: connections.collect(),
+                contexts: pi.contexts.unwrap_or(true),
+            },
         };
         self.bluetooth(name, router, gateway);
         for (kit, device) in &kits {
@@ -112,6 +122,7 @@ impl Wiring {
                 identifiers: kit.identifiers,
                 end: RadioEnd::Node {
                     router: name.clone(),
+                    registers: kit.registers(),
                 },
             };
             self.bluetooth(kit_name, node, own);
@@ -152,7 +163,7 @@ impl Plan {
     pub fn connection_of(&self, node: &Radio) -> Option<&Connection> {
         let radios = self.nodes.iter().flat_map(|node| &node.interfaces);
         let routers = radios.filter_map(|interface| match &interface.radio.as_ref()?.end {
-            RadioEnd::Router(connections) => Some(connections),
+            RadioEnd::Router { connections, .. } => Some(connections),
             RadioEnd::Node { .. } => None,
         });
         routers
@@ -166,8 +177,8 @@ impl Plan {
             node.interfaces
                 .iter()
                 .filter_map(|interface| match &interface.radio.as_ref()?.end {
-                    RadioEnd::Node { router } => Some([router.as_str(), node.name.as_str()]),
-                    RadioEnd::Router(_) => None,
+                    RadioEnd::Node { router, .. } => Some([router.as_str(), node.name.as_str()]),
+                    RadioEnd::Router { .. } => None,
                 })
         })
     }
@@ -176,7 +187,10 @@ impl Plan {
 impl fmt::Display for Radio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.end {
-            RadioEnd::Router(connections) => {
+            RadioEnd::Router {
+                connections,
+                contexts,
+            } => {
                 write!(f, "radio")?;
                 for Connection {
                     node,
@@ -186,8 +200,16 @@ impl fmt::Display for Radio {
                 {
                     write!(f, ", to {node} {packets} packets each {interval} ms")?;
                 }
+                if !contexts {
+                    write!(f, ", tells no contexts")?;
+                }
             }
-            RadioEnd::Node { router } => write!(f, "radio, to {router}")?,
+            RadioEnd::Node { router, registers } => {
+                write!(f, "radio, to {router}")?;
+                if !registers {
+                    write!(f, ", registers nothing")?;
+                }
+            }
         }
         match self.identifiers {
             Identifiers::Rfc7668 => Ok(()),

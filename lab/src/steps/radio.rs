@@ -29,6 +29,15 @@ async fn finds(world: &mut World, filter: String, pi: String, limit: f64) -> Out
     Ok(())
 }
 
+#[then(expr = "Wireshark finds no {string} on the air of {word}")]
+async fn finds_none(world: &mut World, filter: String, pi: String) -> Outcome {
+    let lines = found(world, &pi, &filter).await?;
+    if !lines.is_empty() {
+        fail!("it finds:\n{lines}");
+    }
+    Ok(())
+}
+
 /// Of what it decodes as IPv6.
 #[then(expr = "Wireshark finds nothing wrong on the air of {word}")]
 async fn nothing_wrong(world: &mut World, pi: String) -> Outcome {
