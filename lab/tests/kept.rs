@@ -16,7 +16,7 @@ const FEATURE: &str = "Feature: Two ends
     Then laptop does not reach www in 0.3 s
 
   Scenario: It does not hold
-    Given the network \"how-to\"
+    Given the network \"sixlowpan\"
     And tinc is set up as it should be
     And all daemons run
     When the daemon on node_one is stopped
@@ -83,7 +83,16 @@ fn of_a_scenario_that_fails_everything_is_kept_that_can_be_had() {
     assert!(read("v6router.log").contains("Ready"));
     assert!(read("plan.txt").contains("NAT port-restricted"));
     let plan: serde_json::Value = serde_json::from_str(&read("plan.json")).unwrap();
-    assert_eq!(plan["title"], "how-to");
+    assert_eq!(plan["title"], "sixlowpan");
+
+    // What its services said, and what was on the air.
+    assert!(read("cafe-dnsmasq.log").contains("DHCPACK"));
+    assert!(read("node_one-radio.log").contains("is connected"));
+    let air = tshark(
+        &["-Y", "icmpv6.type == 133"],
+        &failed.join("node_one-bt0.pcap"),
+    );
+    assert!(air.contains("Router Solicitation"), "{air}");
 
     // The recording has a name for each link, and the steps stand in it.
     let recording = failed.join("links.pcapng");

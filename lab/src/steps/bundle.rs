@@ -68,7 +68,10 @@ impl World {
             fs::write(dir.join("plan.json"), json)
                 .await
                 .with_context(cannot)?;
-            let asked = lab.nodes().iter().map(|node| ask(node, &dir));
+            let asked = lab.nodes().iter().map(async |node| {
+                ask(node, &dir).await?;
+                copy_logs(node, &dir).await
+            });
             let asked: Result<Vec<()>, _> = join_all(asked).await.into_iter().collect();
             asked.with_context(cannot)?;
         }
@@ -78,6 +81,19 @@ impl World {
             record.replay
         )))
     }
+}
+
+/// Copies what services and radios have written down on a machine, with its name before theirs.
+async fn copy_logs(node: &Node, dir: &Path) -> std::io::Result<()> {
+    let mut entries = fs::read_dir(node.var_log()).await?;
+    while let Some(entry) = entries.next_entry().await? {
+        if entry.file_type().await?.is_file() {
+            let name = entry.file_name();
+            let copy = format!("{}-{}", node.name(), name.to_string_lossy());
+            fs::copy(entry.path(), dir.join(copy)).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes down what a machine's kernel knows.
