@@ -151,61 +151,72 @@ impl Router<'_> {
 
     /// Answers what a kit asks of the radio's end, if it does.
     fn answers(&mut self, kit: DeviceAddress, asked: &NdPacket<'_>) -> bool {
-        let device = self.settings.device.octets;
-        let Some(station) = self.stations.all.get_mut(&kit.octets) else {
+        let answer = self
+            .registered(kit, asked)
+            .or_else(|| self.found(kit, asked));
+        let station = self.stations.all.get_mut(&kit.octets);
+        let Some((answer, station)) = answer.zip(station) else {
             return false;
         };
-        let own = station.link.own.iid().link_local();
-        let NdMessage::NeighbourSolicitation { target } = asked.message else {
-            return false;
+        station.send(&answer.to_vec(), &mut self.counts);
+        true
+    }
+
+    /// What becomes of a registration, if a kit asks for one.
+    fn registered(
+        &mut self,
+        kit: DeviceAddress,
+        asked: &NdPacket<'_>,
+    ) -> Option<NdPacket<'static>> {
+        let (address, request) = asked.request()?;
+        let Stations { all, registry } = &mut self.stations;
+        let station = all.get_mut(&kit.octets)?;
+        let mut contexts = station.contexts.iter();
+        let status = if !self.contexts || contexts.any(|(_, context)| context.contains(address)) {
+            let now = std::time::Instant::now();
+            registry.register(kit.octets, address, request, now).status
+        } else {
+            Status::TOPOLOGICALLY_INCORRECT
         };
-        if let Some((address, request)) = asked.request() {
-            let told = station
-                .contexts
-                .iter()
-                .any(|(_, context)| context.contains(address));
-            let status = if told || !self.contexts {
-                let now = std::time::Instant::now();
-                let outcome = self
-                    .stations
-                    .registry
-                    .register(kit.octets, address, request, now);
-                outcome.status
-            } else {
-                Status::TOPOLOGICALLY_INCORRECT
-            };
-            let ends = request.lifetime == Minutes(0);
-            if status == Status::SUCCESS && !ends {
+        match status {
+            Status::SUCCESS if request.lifetime == Minutes(0) => {
+                station.link.peer.deregister(address);
+            }
+            Status::SUCCESS => {
                 station.link.peer.register(address);
                 info!("{kit} has registered {address}");
-            } else if status == Status::SUCCESS {
-                station.link.peer.deregister(address);
-            } else {
-                info!("{kit} may not have {address}: status {}", status.0);
             }
-            let node = station.link.peer.iid().link_local();
-            if let Some(answer) = asked.answer(status, device, node) {
-                station.send(&answer.to_vec(), &mut self.counts);
-            }
-            return true;
+            Status(status) => info!("{kit} may not have {address}: status {status}"),
         }
-        // The kernel has no device address to tell on such an interface.
-        if target == own && !asked.source.is_unspecified() {
-            let answer = NdPacket {
-                source: own,
-                destination: asked.source,
-                message: NdMessage::NeighbourAdvertisement {
-                    router: true,
-                    solicited: true,
-                    replaces: true,
-                    target,
-                },
-                options: vec![NdOption::TargetLinkAddress(device)],
-            };
-            station.send(&answer.to_vec(), &mut self.counts);
-            return true;
-        }
-        false
+        let node = station.link.peer.iid().link_local();
+        asked.answer(status, self.settings.device.octets, node)
+    }
+
+    /// That our own address is ours, if a kit asks for it: on such an interface the kernel has no device address to tell.
+    fn found(&self, kit: DeviceAddress, asked: &NdPacket<'_>) -> Option<NdPacket<'static>> {
+        let own = self
+            .stations
+            .all
+            .get(&kit.octets)?
+            .link
+            .own
+            .iid()
+            .link_local();
+        let target = match asked.message {
+            NdMessage::NeighbourSolicitation { target } if target == own => target,
+            _ => return None,
+        };
+        (!asked.source.is_unspecified()).then(|| NdPacket {
+            source: own,
+            destination: asked.source,
+            message: NdMessage::NeighbourAdvertisement {
+                router: true,
+                solicited: true,
+                replaces: true,
+                target,
+            },
+            options: vec![NdOption::TargetLinkAddress(self.settings.device.octets)],
+        })
     }
 
     /// What the kernel sends to kits.
