@@ -78,3 +78,12 @@ Feature: Who is believed, and who is told
       | server   | pi       |
       | tincd    | v6router |
       | v6router | tincd    |
+
+  Scenario: A server in switch mode that forwards nothing keeps Pis apart, and they are on the internet
+    Given the network "five-pis" with home_one like "hotel-udp-blocked"
+    And tinc is set up as it should be
+    And v6router's tinc.conf also says "Forwarding = off"
+    When all daemons are started
+    Then every client reaches www within 12 s
+    And node_one does not reach node_two in 3 s
+    And node_two does not reach node_one in 1 s
