@@ -18,10 +18,13 @@ Feature: Kits behind a Pi are on the internet
     And kit_one reaches kit_two within 5 s
     And the way from kit_one to www leads through node_one, then v6router, then internet, then www
 
-  Scenario: Somebody on the internet brews coffee
+  Scenario: Somebody on the internet brews coffee on kits, and kits do on the internet
+    Given www has a coffee machine too
     When all daemons are started
     Then www brews coffee on kit_one within 15 s
     And laptop brews coffee on kit_two within 10 s
+    And kit_one brews coffee on www within 10 s
+    And kit_one brews coffee on kit_two within 10 s
     And www is answered "4.04" when it asks kit_one to GET "tea"
     And www is answered "4.05" when it asks kit_one to DELETE "coffee"
 

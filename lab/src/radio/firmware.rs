@@ -37,7 +37,7 @@ const KEPT: usize = 16;
 
 /// Offers everything, until something cannot be offered any more.
 pub(super) async fn offer() -> Result<()> {
-    tokio::try_join!(echo_tcp(), echo_udp(), coap()).map(drop)
+    tokio::try_join!(echo_tcp(), echo_udp(), coffee_machine()).map(drop)
 }
 
 fn everywhere(port: u16) -> SocketAddr {
@@ -78,7 +78,11 @@ async fn echo_udp() -> Result<()> {
     }
 }
 
-async fn coap() -> Result<()> {
+/// Makes coffee for whoever asks by CoAP (RFC 7252).
+///
+/// # Errors
+/// When the port is not to be had.
+pub async fn coffee_machine() -> Result<()> {
     let socket = UdpSocket::bind(everywhere(COAP_PORT)).await;
     let socket = socket.map_err(failed("CoAP"))?;
     let mut machine = Machine::default();

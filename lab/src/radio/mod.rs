@@ -29,7 +29,7 @@ use sixlowpan::iid::{AddressKind, DeviceAddress, IidMode};
 /// What the interface is called, as Linux calls its first.
 pub const INTERFACE: &str = "bt0";
 
-pub use firmware::{COAP_PORT, COFFEE, ECHO_PORT, echo_tcp as echo};
+pub use firmware::{COAP_PORT, COFFEE, ECHO_PORT, coffee_machine, echo_tcp as echo};
 pub use kit::run as kit;
 pub use router::run as router;
 

@@ -9,19 +9,31 @@ use crate::radio;
 /// By TCP and by one socket, as daemons do that were written for IPv6.
 #[given(expr = "{word} offers an echo to both families")]
 async fn offers(world: &mut World, host: String) -> Outcome {
-    let begin = || {
-        Box::pin(async {
-            tokio::task::spawn_local(async {
-                if let Err(error) = radio::echo().await {
-                    tracing::warn!(%error, "no echo any more");
-                }
-            });
-        }) as std::pin::Pin<Box<dyn Future<Output = ()>>>
-    };
-    Ok(world.node(&host)?.run(begin).await?)
+    serve(world, &host, radio::echo()).await
 }
 
-/// By each of its public addresses and, if it has an overlay, by that.
+/// As kits have one, for which there is nothing in a kit that another machine does not have.
+#[given(expr = "{word} has a coffee machine too")]
+async fn coffee(world: &mut World, host: String) -> Outcome {
+    serve(world, &host, radio::coffee_machine()).await
+}
+
+/// Until the machine is gone.
+async fn serve(
+    world: &World,
+    host: &str,
+    service: impl Future<Output = Result<(), radio::RadioError>> + Send + 'static,
+) -> Outcome {
+    let begin = async {
+        tokio::task::spawn_local(async {
+            if let Err(error) = service.await {
+                tracing::warn!(%error, "a service has ended");
+            }
+        });
+    };
+    Ok(world.node(host)?.run(move || Box::pin(begin)).await?)
+}
+
 #[then(expr = "the echo of {word} answers {word} at {string} within {float} s")]
 async fn answers(
     world: &mut World,
