@@ -5,8 +5,8 @@
 //! programs - bt0 - kit ==== air ==== border router - bt0 - the Pi's kernel
 //! ```
 //!
-//! What is on the air is made by [`sixlowpan`]; here is what moves it: [`air`] is the radio, [`bearer`] a channel over
-//! it at the pace of its connection, [`interface`] the TUN device, [`host`] how a kit comes to its address. Only the
+//! What is on the air is made by [`sixlowpan`]; here is what moves it: `air` is the radio, `bearer` a channel over
+//! it at the pace of its connection, `interface` the TUN device, `host` how a kit comes to its address. Only the
 //! radio itself is emulated.
 
 mod air;
