@@ -6,6 +6,7 @@
 mod daemon;
 mod flood;
 mod forger;
+mod intruder;
 mod keys;
 mod program;
 mod radvd;
@@ -18,6 +19,7 @@ mod unpacked;
 pub use daemon::{Daemon, Memory};
 pub use flood::{Flood, Manner};
 pub use forger::{flipped, inject, unchecked};
+pub use intruder::{Pose, Reception, intrude};
 pub use keys::{KeyPair, KeyRing};
 pub use program::{Daemons, Product, Programs};
 pub use radvd::radvd;
@@ -75,6 +77,14 @@ pub enum ActorError {
         seconds: f64,
         /// What it said at last, or that it ended.
         instead: String,
+    },
+    /// An intruder found nobody to deceive.
+    #[error("the intruder on {node} got nowhere: {reason}")]
+    Intruder {
+        /// Where he is.
+        node: String,
+        /// What went wrong.
+        reason: std::io::Error,
     },
     /// A file of the run could not be read or written.
     #[error("{path}: {reason}", path = path.display())]

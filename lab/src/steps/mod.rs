@@ -8,6 +8,7 @@ mod daemons;
 mod events;
 mod flood;
 mod forger;
+mod intruder;
 mod kernel;
 mod kit;
 mod line;
@@ -42,7 +43,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 
-use crate::actors::{Daemon, Daemons, KeyRing, Product, Programs, tail};
+use crate::actors::{Daemon, Daemons, KeyRing, Pose, Product, Programs, Reception, tail};
 use crate::fabric::{ExecOutput, Lab, Node};
 use crate::observe::{Capture, KernelState, Talk};
 use crate::plan::{Overlay, Plan};
@@ -81,6 +82,8 @@ pub struct World {
     capture: Option<Capture>,
     ran: Option<(String, ExecOutput)>,
     siege: Option<flood::Siege>,
+    /// How an intruder posed, and how far that got him.
+    intrusion: Option<(Pose, Reception)>,
     /// A connection on which something is said all the time.
     talk: Option<Talk>,
     /// IPv4 packets that were kept to be sent again.
