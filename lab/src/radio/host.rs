@@ -241,8 +241,8 @@ impl Host {
         status: Status,
         now: Instant,
     ) -> Vec<Action> {
-        // The answer to a refusal goes to the link-local address, so the address is not told by it. We ask for one at a time
-        // of each router.
+        // A refusal goes to the link-local address and does not tell which address it is about. Answers come in the order of
+        // the questions, so it is the first that waits.
         let refused = status != Status::SUCCESS;
         let found = self.addresses.iter_mut().find(|(address, own)| {
             own.router == router
