@@ -33,6 +33,8 @@ pub mod legacy;
 pub mod meta;
 pub mod name;
 pub mod node;
+
+pub mod offload;
 pub mod options;
 pub mod router;
 mod scanf;

@@ -26,7 +26,9 @@ use v6router_core::addr::Port;
 use v6router_core::crypto::algorithm::PacketSpec;
 use v6router_core::crypto::packet::{PacketKey, Sealer};
 use v6router_core::crypto::rsa::{PrivateKey, PublicKey};
-use v6router_core::dataplane::{Egress, Forwarding, Inbound, Mode, Outbound, Policy, UdpPath};
+use v6router_core::dataplane::{
+    Datagrams, Egress, Forwarding, Inbound, Mode, Outbound, Policy, UdpPath,
+};
 use v6router_core::forward::too_big::{self, Verdict};
 use v6router_core::forward::{guard, mss, ttl};
 use v6router_core::meta::{Connection, Event, Identity, PeerTerms};
@@ -141,15 +143,16 @@ fn pass(data: &[u8], picture: &Forwarding, sealer: &Sealer) {
         address: MALLORY.into(),
         socket: 0,
     };
+    let mut open = |mut datagram: Vec<u8>| {
+        let datagram = Datagrams::one(&mut datagram);
+        Inbound::default().open(datagram, from, picture, now, &mut egress, |_| {});
+    };
     match how % 3 {
-        0 => {
-            let mut datagram = bytes.to_vec();
-            Inbound::default().open(&mut datagram, from, picture, now, &mut egress);
-        }
+        0 => open(bytes.to_vec()),
         1 => {
             let mut datagram = Vec::new();
             sealer.seal(1, bytes, &mut datagram);
-            Inbound::default().open(&mut datagram, from, picture, now, &mut egress);
+            open(datagram);
         }
         _ => Outbound::default().seal(&mut bytes.to_vec(), picture, now, &mut egress),
     }

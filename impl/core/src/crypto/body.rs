@@ -1,8 +1,9 @@
 //! The cipher of a packet's body: AES in CBC mode without a detour, everything else behind one.
 
-use aes::{Aes128Dec, Aes128Enc, Aes192Dec, Aes192Enc, Aes256Dec, Aes256Enc};
+use aes::{Aes128Dec, Aes192Dec, Aes256Dec};
 use cipher::block_padding::Pkcs7;
-use cipher::{Array, BlockModeDecrypt as _, BlockModeEncrypt as _, InnerIvInit as _, KeyInit};
+use cipher::{Array, BlockModeDecrypt as _, InnerIvInit as _, KeyInit};
+use lanes::CbcEncryptor;
 use zeroize::Zeroizing;
 
 use super::algorithm::PacketCipher;
@@ -15,9 +16,7 @@ const BLOCK_LEN: usize = 16;
 /// Encrypts bodies. The key schedule is made once.
 pub(super) enum Encryptor {
     None,
-    Aes128(Box<Aes128Enc>, [u8; BLOCK_LEN]),
-    Aes192(Box<Aes192Enc>, [u8; BLOCK_LEN]),
-    Aes256(Box<Aes256Enc>, [u8; BLOCK_LEN]),
+    AesCbc(CbcEncryptor),
     Other(Box<dyn BodyCipher>),
 }
 
@@ -30,52 +29,56 @@ pub(super) enum Decryptor {
     Other(Box<dyn BodyCipher>),
 }
 
-/// The variant of `Self` for a cipher; key and IV have its lengths by construction.
-macro_rules! ready {
-    ($cipher:expr, $key:expr, $iv:expr) => {
-        match $cipher {
-            PacketCipher::None => Self::None,
-            PacketCipher::Block(cipher) => match cipher {
-                Cipher {
-                    block: Block::Aes128,
-                    mode: Mode::Cbc,
-                } => Self::Aes128(schedule($key), first_block($iv)),
-                Cipher {
-                    block: Block::Aes192,
-                    mode: Mode::Cbc,
-                } => Self::Aes192(schedule($key), first_block($iv)),
-                Cipher {
-                    block: Block::Aes256,
-                    mode: Mode::Cbc,
-                } => Self::Aes256(schedule($key), first_block($iv)),
-                cipher => Self::Other(body_cipher(cipher, $key, $iv)),
-            },
-        }
-    };
-}
-
 impl Encryptor {
-    /// Makes a key ready.
+    /// Makes a key ready; key and IV have the lengths of the cipher by construction.
     pub(super) fn new(cipher: PacketCipher, key: &[u8], iv: &[u8]) -> Self {
-        ready!(cipher, key, iv)
+        let PacketCipher::Block(cipher) = cipher else {
+            return Self::None;
+        };
+        let is_aes_cbc = matches!(
+            cipher,
+            Cipher {
+                block: Block::Aes128 | Block::Aes192 | Block::Aes256,
+                mode: Mode::Cbc,
+            }
+        );
+        match CbcEncryptor::new(key, first_block(iv)).filter(|_| is_aes_cbc) {
+            Some(encryptor) => Self::AesCbc(encryptor),
+            None => Self::Other(body_cipher(cipher, key, iv)),
+        }
     }
 
-    /// Encrypts what stands behind `start`, padding included.
-    pub(super) fn encrypt(&self, out: &mut Vec<u8>, start: usize) {
+    /// Appends the padding of what stands behind `start`, if there is any.
+    pub(super) fn pad(&self, out: &mut Vec<u8>, start: usize) {
         match self {
             Self::None => {}
-            Self::Aes128(key, iv) => encrypt(&**key, iv, out, start),
-            Self::Aes192(key, iv) => encrypt(&**key, iv, out, start),
-            Self::Aes256(key, iv) => encrypt(&**key, iv, out, start),
-            Self::Other(cipher) => cipher.encrypt(out, start),
+            Self::AesCbc(_) => pad(out, start, BLOCK_LEN),
+            Self::Other(cipher) => cipher.pad(out, start),
+        }
+    }
+
+    /// Encrypts bodies with their padding, each by itself.
+    pub(super) fn encrypt(&self, bodies: &mut [&mut [u8]]) {
+        match self {
+            Self::None => {}
+            Self::AesCbc(encryptor) => encryptor.encrypt(bodies),
+            Self::Other(cipher) => bodies.iter_mut().for_each(|body| cipher.encrypt(body)),
         }
     }
 }
 
 impl Decryptor {
-    /// Makes a key ready.
+    /// Makes a key ready; key and IV have the lengths of the cipher by construction.
     pub(super) fn new(cipher: PacketCipher, key: &[u8], iv: &[u8]) -> Self {
-        ready!(cipher, key, iv)
+        match cipher {
+            PacketCipher::None => Self::None,
+            PacketCipher::Block(cipher) => match (cipher.block, cipher.mode) {
+                (Block::Aes128, Mode::Cbc) => Self::Aes128(schedule(key), first_block(iv)),
+                (Block::Aes192, Mode::Cbc) => Self::Aes192(schedule(key), first_block(iv)),
+                (Block::Aes256, Mode::Cbc) => Self::Aes256(schedule(key), first_block(iv)),
+                _ => Self::Other(body_cipher(cipher, key, iv)),
+            },
+        }
     }
 
     /// Decrypts in place; says how much is left without padding, or `None` if it cannot have
@@ -105,16 +108,6 @@ where
 
 fn first_block(iv: &[u8]) -> [u8; BLOCK_LEN] {
     iv.first_chunk().copied().unwrap_or_default()
-}
-
-fn encrypt<C>(key: &C, iv: &[u8; BLOCK_LEN], out: &mut Vec<u8>, start: usize)
-where
-    C: cipher::BlockCipherEncrypt<BlockSize = cipher::consts::U16>,
-{
-    pad(out, start, BLOCK_LEN);
-    let body = out.get_mut(start..).unwrap_or_default();
-    let (blocks, _) = Array::slice_as_chunks_mut(body);
-    cbc::Encryptor::inner_iv_init(key, &Array::from(*iv)).encrypt_blocks(blocks);
 }
 
 fn decrypt<C>(key: &C, iv: &[u8; BLOCK_LEN], body: &mut [u8]) -> Option<usize>

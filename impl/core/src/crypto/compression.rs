@@ -39,8 +39,29 @@ impl Compression {
         }
     }
 
+    /// Appends a frame of `len` bytes, which `write` writes, like [`Compression::append`].
+    pub(super) fn append_written(
+        self,
+        len: usize,
+        write: impl FnOnce(&mut [u8]),
+        out: &mut Vec<u8>,
+    ) {
+        let start = out.len();
+        out.resize(start + len, 0);
+        write(out.get_mut(start..).unwrap_or_default());
+        if self.form() == Form::Plain {
+            return;
+        }
+        // No device gives longer frames.
+        let mut room = [0; MAX_PACKET];
+        let frame = room.get_mut(..len).unwrap_or_default();
+        frame.copy_from_slice(out.get(start..start + frame.len()).unwrap_or_default());
+        out.truncate(start);
+        self.append(frame, out);
+    }
+
     /// Appends a frame to `out`, compressed if that makes it shorter than it is when stored.
-    pub(super) fn append(self, frame: &[u8], out: &mut Vec<u8>) {
+    fn append(self, frame: &[u8], out: &mut Vec<u8>) {
         let start = out.len();
         // No more room than the stored form needs, so that nothing longer comes out.
         let room = self.stored_len(frame.len());

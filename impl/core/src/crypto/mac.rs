@@ -5,7 +5,8 @@ use cipher::KeyInit;
 use digest::common::BlockSizeUser;
 use digest::consts::{U36, U64};
 use digest::{Digest as _, FixedOutput, HashMarker, Output, OutputSizeUser, Update};
-use hmac::{Hmac, Mac, SimpleHmac};
+use hmac::{Mac, SimpleHmac};
+use lanes::{HmacSha256, LANES};
 use md5::Md5;
 use ripemd::Ripemd160;
 use sha1::Sha1;
@@ -48,8 +49,8 @@ pub(super) struct PacketMac {
 
 enum MacState {
     None,
-    /// The default, without a detour.
-    Sha256(Box<Hmac<Sha256>>),
+    /// The default: of several packets at once.
+    Sha256(HmacSha256),
     Other(Box<dyn WholeMac>),
 }
 
@@ -73,8 +74,7 @@ impl PacketMac {
     pub(super) fn new(spec: PacketSpec, material: &[u8]) -> Self {
         // HMAC takes keys of any length.
         let state = match spec.digest() {
-            Digest::Sha256 => <Hmac<Sha256> as KeyInit>::new_from_slice(material)
-                .map_or(MacState::None, |state| MacState::Sha256(Box::new(state))),
+            Digest::Sha256 => MacState::Sha256(HmacSha256::new(material)),
             digest => with_digest!(
                 digest,
                 D => <SimpleHmac<D> as KeyInit>::new_from_slice(material)
@@ -93,53 +93,71 @@ impl PacketMac {
         self.len
     }
 
-    /// Calls `then` with the MAC of `body`, whole or with zeros behind it.
-    fn compute<T>(&self, body: &[u8], then: impl FnOnce(&[u8]) -> T) -> T {
+    /// Writes the MAC of each body, whole or with zeros behind it, to its place in `macs`.
+    fn compute(&self, bodies: &[&[u8]], macs: &mut [[u8; LONGEST_MAC]]) {
         match &self.state {
-            MacState::None => then(&[]),
+            MacState::None => {}
             MacState::Sha256(state) => {
-                let mac = Mac::chain_update((**state).clone(), body);
-                then(&mac.finalize().into_bytes())
+                for (bodies, macs) in bodies.chunks(LANES).zip(macs.chunks_mut(LANES)) {
+                    let mut whole = [[0; 32]; LANES];
+                    state.compute(bodies, &mut whole);
+                    for (mac, whole) in macs.iter_mut().zip(&whole) {
+                        for (slot, byte) in mac.iter_mut().zip(whole) {
+                            *slot = *byte;
+                        }
+                    }
+                }
             }
             MacState::Other(state) => {
-                let mut mac = [0; LONGEST_MAC];
-                state.compute(body, &mut mac);
-                then(&mac)
+                for (body, mac) in bodies.iter().zip(macs) {
+                    state.compute(body, mac);
+                }
             }
         }
     }
 
-    /// Appends the MAC of what stands behind `start`.
-    pub(super) fn append(&self, out: &mut Vec<u8>, start: usize) {
+    /// Replaces the end of each datagram by the MAC of what is before it.
+    pub(super) fn write(&self, datagrams: &mut [&mut [u8]]) {
         if self.len == 0 {
             return;
         }
-        let body = out.get(start..).unwrap_or_default();
-        // Copied out, because the body is borrowed from where the MAC goes.
-        let mut mac = [0; LONGEST_MAC];
-        self.compute(body, |full| {
-            for (slot, byte) in mac.iter_mut().zip(full) {
-                *slot = *byte;
+        for datagrams in datagrams.chunks_mut(LANES) {
+            let mut macs = [[0; LONGEST_MAC]; LANES];
+            let mut bodies = [&[][..]; LANES];
+            for (body, datagram) in bodies.iter_mut().zip(&*datagrams) {
+                *body = self.split(datagram).map_or(&[][..], |(body, _)| body);
             }
-        });
-        out.extend_from_slice(mac.get(..self.len).unwrap_or_default());
+            self.compute(bodies.get(..datagrams.len()).unwrap_or_default(), &mut macs);
+            for (datagram, mac) in datagrams.iter_mut().zip(&macs) {
+                let end = datagram.iter_mut().rev();
+                for (slot, byte) in end.zip(mac.iter().take(self.len).rev()) {
+                    *slot = *byte;
+                }
+            }
+        }
     }
 
-    /// Whether a datagram ends in the MAC of what is before it; compared in constant time.
-    pub(super) fn verifies(&self, datagram: &[u8]) -> bool {
-        if self.len == 0 {
-            return true;
+    /// Whether each datagram ends in the MAC of what is before it, written to its place in
+    /// `authentic`; compared in constant time. At most [`LANES`] of them.
+    pub(super) fn verify(&self, datagrams: &[&[u8]], authentic: &mut [bool]) {
+        let mut macs = [[0; LONGEST_MAC]; LANES];
+        let mut bodies = [&[][..]; LANES];
+        for (body, datagram) in bodies.iter_mut().zip(datagrams) {
+            *body = self.split(datagram).map_or(&[][..], |(body, _)| body);
         }
-        let Some(split) = datagram.len().checked_sub(self.len) else {
-            return false;
-        };
-        let Some((body, mac)) = datagram.split_at_checked(split) else {
-            return false;
-        };
-        self.compute(body, |full| {
-            full.get(..self.len)
-                .is_some_and(|expected| expected.ct_eq(mac).into())
-        })
+        let bodies = bodies.get(..datagrams.len()).unwrap_or_default();
+        self.compute(bodies, &mut macs);
+        for ((verdict, datagram), expected) in authentic.iter_mut().zip(datagrams).zip(&macs) {
+            *verdict = self.split(datagram).is_some_and(|(_, mac)| {
+                let expected = expected.get(..self.len);
+                expected.is_some_and(|expected| expected.ct_eq(mac).into())
+            });
+        }
+    }
+
+    /// A datagram without its MAC, and the MAC.
+    fn split<'a>(&self, datagram: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+        datagram.split_at_checked(datagram.len().checked_sub(self.len)?)
     }
 }
 

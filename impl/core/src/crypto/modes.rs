@@ -29,8 +29,11 @@ pub(super) use with_block;
 
 /// What encrypts and decrypts the bodies of packets, each from the same state.
 pub(super) trait BodyCipher: Send + Sync {
-    /// Encrypts what stands behind `start`, with padding if the mode has any.
-    fn encrypt(&self, out: &mut Vec<u8>, start: usize);
+    /// Appends the padding of what stands behind `start`, if the mode has any.
+    fn pad(&self, out: &mut Vec<u8>, start: usize);
+
+    /// Encrypts in place what has its padding.
+    fn encrypt(&self, body: &mut [u8]);
 
     /// Decrypts in place; says how much is left without padding, or `None` if it cannot have
     /// been encrypted by this cipher.
@@ -67,12 +70,14 @@ impl<C> BodyCipher for Keyed<C>
 where
     C: BlockCipherEncrypt + BlockCipherDecrypt + Send + Sync,
 {
-    fn encrypt(&self, out: &mut Vec<u8>, start: usize) {
-        let Self { cipher, iv, mode } = self;
-        if matches!(mode, Mode::Cbc | Mode::Ecb) {
+    fn pad(&self, out: &mut Vec<u8>, start: usize) {
+        if matches!(self.mode, Mode::Cbc | Mode::Ecb) {
             pad(out, start, C::block_size());
         }
-        let body = out.get_mut(start..).unwrap_or_default();
+    }
+
+    fn encrypt(&self, body: &mut [u8]) {
+        let Self { cipher, iv, mode } = self;
         match mode {
             Mode::Cbc => {
                 let (blocks, _) = Array::slice_as_chunks_mut(body);

@@ -2,6 +2,7 @@
 //! which may be compressed, a block cipher with the key's own IV for every packet, then a
 //! truncated HMAC over the ciphertext.
 
+pub use lanes::LANES;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
@@ -150,23 +151,53 @@ impl Sealer {
     /// Appends the datagram for one frame to `out`. Allocates only if `out` has no room.
     pub fn seal(&self, seqno: u32, frame: &[u8], out: &mut Vec<u8>) {
         let start = out.len();
-        out.extend_from_slice(&seqno.to_be_bytes());
-        self.compression.append(frame, out);
-        self.finish(out, start);
+        self.lay_out(seqno, frame.len(), |room| room.copy_from_slice(frame), out);
+        self.finish(&mut [out.get_mut(start..).unwrap_or_default()]);
     }
 
-    /// Like [`Sealer::seal`], but the datagram is as long as any for a frame of that length can
-    /// be: what compression saves on one frame says nothing of the next.
-    pub fn seal_probe(&self, seqno: u32, frame: &[u8], out: &mut Vec<u8>) {
+    /// Appends everything of the datagram for a frame of `len` bytes but what makes it a secret:
+    /// [`Sealer::finish`] is still to come. `write` writes the frame to where it goes.
+    pub fn lay_out(
+        &self,
+        seqno: u32,
+        len: usize,
+        write: impl FnOnce(&mut [u8]),
+        out: &mut Vec<u8>,
+    ) {
+        let start = out.len();
+        out.extend_from_slice(&seqno.to_be_bytes());
+        self.compression.append_written(len, write, out);
+        self.pad(out, start);
+    }
+
+    /// Like [`Sealer::lay_out`], but the datagram is as long as any for a frame of that length
+    /// can be: what compression saves on one frame says nothing of the next.
+    pub fn lay_out_probe(&self, seqno: u32, frame: &[u8], out: &mut Vec<u8>) {
         let start = out.len();
         out.extend_from_slice(&seqno.to_be_bytes());
         self.compression.append_stored(frame, out);
-        self.finish(out, start);
+        self.pad(out, start);
     }
 
-    fn finish(&self, out: &mut Vec<u8>, start: usize) {
-        self.cipher.encrypt(out, start);
-        self.mac.append(out, start);
+    fn pad(&self, out: &mut Vec<u8>, start: usize) {
+        self.cipher.pad(out, start);
+        out.resize(out.len() + self.mac.len(), 0);
+    }
+
+    /// Encrypts datagrams that were laid out and signs them, side by side.
+    pub fn finish(&self, datagrams: &mut [&mut [u8]]) {
+        let mac = self.mac.len();
+        for datagrams in datagrams.chunks_mut(LANES) {
+            let mut bodies = <[&mut [u8]; LANES]>::default();
+            let count = datagrams.len();
+            for (body, datagram) in bodies.iter_mut().zip(&mut *datagrams) {
+                let len = datagram.len().saturating_sub(mac);
+                *body = datagram.get_mut(..len).unwrap_or_default();
+            }
+            self.cipher
+                .encrypt(bodies.get_mut(..count).unwrap_or_default());
+            self.mac.write(datagrams);
+        }
     }
 }
 
@@ -216,8 +247,29 @@ impl Opener {
         if datagram.len() < self.shortest {
             return Err(OpenError::Short);
         }
-        if !self.mac.verifies(datagram) {
+        let mut authentic = [false];
+        self.verify(&[datagram], &mut authentic);
+        if authentic != [true] {
             return Err(OpenError::Mac);
+        }
+        self.open_authentic(datagram)
+    }
+
+    /// Whether each datagram is authentic, side by side; at most [`LANES`] of them.
+    pub fn verify(&self, datagrams: &[&[u8]], authentic: &mut [bool]) {
+        self.mac.verify(datagrams, authentic);
+    }
+
+    /// The other half of [`Opener::open`], for what [`Opener::verify`] has found authentic.
+    ///
+    /// # Errors
+    /// If it was not sealed by this key all the same.
+    pub fn open_authentic<'a>(
+        &self,
+        datagram: &'a mut [u8],
+    ) -> Result<(u32, &'a mut [u8]), OpenError> {
+        if datagram.len() < self.shortest {
+            return Err(OpenError::Short);
         }
         let body_len = datagram.len().saturating_sub(self.mac.len());
         let body = datagram.get_mut(..body_len).ok_or(OpenError::Short)?;
@@ -338,6 +390,27 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn packets_sealed_side_by_side_are_those_sealed_alone(
+            spec in specs(),
+            frames in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..100), 0..20),
+        ) {
+            let sealer = Sealer::new(&key(spec));
+            let (mut together, mut alone) = (Vec::new(), Vec::new());
+            for (seqno, frame) in (1..).zip(&frames) {
+                let mut datagram = Vec::new();
+                let write = |room: &mut [u8]| room.copy_from_slice(frame);
+                sealer.lay_out(seqno, frame.len(), write, &mut datagram);
+                together.push(datagram);
+                let mut datagram = Vec::new();
+                sealer.seal(seqno, frame, &mut datagram);
+                alone.push(datagram);
+            }
+            let mut lanes: Vec<&mut [u8]> = together.iter_mut().map(Vec::as_mut_slice).collect();
+            sealer.finish(&mut lanes);
+            prop_assert_eq!(together, alone);
+        }
+
         #[test]
         fn what_is_sealed_opens(spec in specs(), seqno: u32, frame in prop::collection::vec(any::<u8>(), 0..1600)) {
             let key = key(spec);

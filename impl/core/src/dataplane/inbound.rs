@@ -10,7 +10,7 @@ use super::{
 };
 use crate::budget::Budget;
 use crate::constants::{MAX_SEQNO, SEQNO_LEN};
-use crate::crypto::packet::OpenError;
+use crate::crypto::packet::{LANES, OpenError};
 use crate::graph::NodeId;
 use crate::tunnel::probe;
 use crate::tunnel::replay::ReplayWindow;
@@ -62,15 +62,75 @@ struct Opened<'f, 'a> {
     body: &'a mut [u8],
 }
 
+/// Datagrams that came from one address, one behind the other (Linux, `udp(7)`, `UDP_GRO`).
+#[derive(Debug)]
+pub struct Datagrams<'a> {
+    /// All of their bytes.
+    pub bytes: &'a mut [u8],
+    /// Bytes of each but the last, which may be shorter.
+    pub size: usize,
+}
+
+impl<'a> Datagrams<'a> {
+    /// A datagram that came alone.
+    #[must_use]
+    pub fn one(bytes: &'a mut [u8]) -> Self {
+        let size = bytes.len();
+        Self { bytes, size }
+    }
+}
+
 impl Inbound {
-    /// Takes one datagram that came in on a socket and returns the frame in it if it is for the
-    /// device. Everything else that follows from it is appended to `egress`.
+    /// Takes datagrams that came from one address. Frames in them that are for the
+    /// device are handed to `deliver`; everything else that follows is appended to `egress`.
     ///
     /// Whatever is not authentic, or was seen before, is dropped without effect: in particular
     /// the sender's address is learned only from a packet that passed both checks.
-    pub fn open<'a>(
+    pub fn open(
+        &mut self,
+        datagrams: Datagrams<'_>,
+        from: UdpPath,
+        forwarding: &Forwarding,
+        now: Instant,
+        egress: &mut Egress,
+        mut deliver: impl FnMut(&[u8]),
+    ) {
+        let expected = forwarding.sources.get(&from.address).copied();
+        let newest = expected.and_then(|peer| {
+            let key = forwarding.peer(peer)?.in_keys.first()?;
+            Some((peer, &**key))
+        });
+        let size = datagrams.size.max(1);
+        for some in datagrams.bytes.chunks_mut(size.saturating_mul(LANES)) {
+            // Most are sealed by the newest key of who is known at that address.
+            let mut authentic = [false; LANES];
+            if let Some((_, key)) = newest {
+                let mut lanes = [&[][..]; LANES];
+                let mut count = 0;
+                for (lane, datagram) in lanes.iter_mut().zip(some.chunks(size)) {
+                    (*lane, count) = (datagram, count + 1);
+                }
+                let lanes = lanes.get(..count).unwrap_or_default();
+                key.opener.verify(lanes, &mut authentic);
+            }
+            for (datagram, authentic) in some.chunks_mut(size).zip(authentic) {
+                let opened = match newest.filter(|_| authentic) {
+                    Some((peer, key)) => opened(peer, key, datagram),
+                    None => self.authenticate(datagram, from.address, expected, forwarding, now),
+                };
+                if let Some(opened) = opened
+                    && let Some(frame) = self.take(opened, from, forwarding, now, egress)
+                {
+                    deliver(frame);
+                }
+            }
+        }
+    }
+
+    /// Takes an authentic packet and returns the frame in it if it is for the device.
+    fn take<'a>(
         &'a mut self,
-        datagram: &'a mut [u8],
+        opened: Opened<'_, 'a>,
         from: UdpPath,
         forwarding: &Forwarding,
         now: Instant,
@@ -81,7 +141,7 @@ impl Inbound {
             key,
             seqno,
             body,
-        } = self.authenticate(datagram, from.address, forwarding, now)?;
+        } = opened;
         if !self.is_fresh(peer, key.epoch, seqno, forwarding) {
             return None;
         }
@@ -125,10 +185,10 @@ impl Inbound {
         &mut self,
         datagram: &'a mut [u8],
         from: SocketAddr,
+        expected: Option<NodeId>,
         forwarding: &'f Forwarding,
         now: Instant,
     ) -> Option<Opened<'f, 'a>> {
-        let expected = forwarding.sources.get(&from).copied();
         let known = expected.and_then(|peer| {
             let path = forwarding.peer(peer)?;
             Some((peer, open_by_any(path, datagram)?))
@@ -202,6 +262,17 @@ impl Inbound {
     }
 }
 
+/// Opens a packet in place that is authentic by a key of a node's.
+fn opened<'f, 'a>(peer: NodeId, key: &'f InKey, datagram: &'a mut [u8]) -> Option<Opened<'f, 'a>> {
+    let (seqno, body) = key.opener.open_authentic(datagram).ok()?;
+    Some(Opened {
+        peer,
+        key,
+        seqno,
+        body,
+    })
+}
+
 /// Opens a packet in place by one of a node's keys.
 fn open_by_any<'f>(path: &'f PeerPath, datagram: &mut [u8]) -> Option<Key<'f>> {
     for key in &path.in_keys {
@@ -229,9 +300,10 @@ fn answer(frame: &mut [u8], peer: NodeId, path: &PeerPath, from: UdpPath, egress
         egress.report(Up::KeyWanted(peer));
         return;
     };
-    let handling = Handling::default();
-    let seal = |out: &mut Vec<u8>| key.seal_probe(frame, out);
-    egress.push_datagram(peer, from, handling, frame_len(frame), seal);
+    let (handling, len) = (Handling::default(), frame_len(frame));
+    egress.push_datagram((peer, from), handling, len, key, |key, out| {
+        key.lay_out_probe(frame, out)
+    });
 }
 
 #[cfg(test)]
@@ -286,7 +358,8 @@ mod tests {
             let mut datagram = Vec::new();
             Sealer::new(&key).seal(1, &[1; 64], &mut datagram);
             let mut egress = Egress::default();
-            inbound.open(&mut datagram, from, &forwarding, now, &mut egress);
+            let datagram = Datagrams::one(&mut datagram);
+            inbound.open(datagram, from, &forwarding, now, &mut egress, |_| {});
             assert_eq!(inbound.windows.len(), 1);
         }
     }
@@ -306,13 +379,8 @@ mod tests {
             let mut datagram = Vec::new();
             Sealer::new(key).seal(1, &[1; 64], &mut datagram);
             let (mut inbound, mut egress) = (Inbound::default(), Egress::default());
-            inbound.open(
-                &mut datagram,
-                from,
-                &forwarding,
-                Instant::now(),
-                &mut egress,
-            );
+            let (datagram, now) = (Datagrams::one(&mut datagram), Instant::now());
+            inbound.open(datagram, from, &forwarding, now, &mut egress, |_| {});
             let reports: Vec<_> = egress.reports().collect();
             assert_eq!(reports, reported);
         }

@@ -1,7 +1,7 @@
 //! Keys in use: what a thread needs to seal or open packets, made ready once.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::constants::MAX_SEQNO;
@@ -26,6 +26,9 @@ pub struct OutKey {
     sealer: Sealer,
     sent: AtomicU32,
     kept: Mutex<Option<Kept>>,
+    /// The interval in which a frame was kept last, counted from the first one, and 1.
+    kept_in: AtomicU64,
+    first_kept: OnceLock<Instant>,
     /// Longest frame since the control side looked last; 0 for none.
     longest: AtomicU16,
     /// The control side looks from time to time.
@@ -46,6 +49,8 @@ impl OutKey {
             sealer: Sealer::new(key),
             sent: AtomicU32::new(0),
             kept: Mutex::new(None),
+            kept_in: AtomicU64::new(0),
+            first_kept: OnceLock::new(),
             longest: AtomicU16::new(0),
             watched: AtomicBool::new(false),
         }
@@ -72,12 +77,20 @@ impl OutKey {
 
     /// Keeps a frame that is about to be sealed, for [`OutKey::take_kept`].
     pub(super) fn keep(&self, frame: &[u8], now: Instant) {
+        let first = self.first_kept.get_or_init(|| now);
+        let elapsed = now.saturating_duration_since(*first).as_micros();
+        let interval = elapsed / KEEP_INTERVAL.as_micros() + 1;
+        let interval = u64::try_from(interval).unwrap_or(u64::MAX);
+        // On a busy tunnel this only reads.
+        if self.kept_in.load(Ordering::Relaxed) == interval {
+            return;
+        }
+        self.kept_in.store(interval, Ordering::Relaxed);
         // Whoever holds the lock keeps a frame of the same moment.
         let Ok(mut kept) = self.kept.try_lock() else {
             return;
         };
         match &mut *kept {
-            Some(last) if now.saturating_duration_since(last.at) < KEEP_INTERVAL => {}
             Some(last) => {
                 last.at = now;
                 last.frame.clear();
@@ -102,26 +115,48 @@ impl OutKey {
         (now.saturating_duration_since(kept.at) < KEEP).then_some(kept.frame)
     }
 
-    /// Appends the datagram for one frame to `out`; `false` if the key is spent, which a peer
-    /// that renews its keys never lets happen.
+    /// Appends the datagram for a frame of `len` bytes, which `write` writes, to `out`, all but
+    /// what [`OutKey::finish`] does; `false` if the key is spent, which a peer that renews its
+    /// keys never lets happen.
     #[must_use]
-    pub fn seal(&self, frame: &[u8], out: &mut Vec<u8>) -> bool {
+    pub(super) fn lay_out(
+        &self,
+        len: usize,
+        write: impl FnOnce(&mut [u8]),
+        out: &mut Vec<u8>,
+    ) -> bool {
         let Some(seqno) = self.next_number() else {
             return false;
         };
-        self.sealer.seal(seqno, frame, out);
+        self.sealer.lay_out(seqno, len, write, out);
         true
     }
 
-    /// Like [`OutKey::seal`] for a probe or the answer to one: compression does not make it
+    /// Like [`OutKey::lay_out`] for a probe or the answer to one: compression does not make it
     /// shorter.
     #[must_use]
-    pub fn seal_probe(&self, frame: &[u8], out: &mut Vec<u8>) -> bool {
+    pub(super) fn lay_out_probe(&self, frame: &[u8], out: &mut Vec<u8>) -> bool {
         let Some(seqno) = self.next_number() else {
             return false;
         };
-        self.sealer.seal_probe(seqno, frame, out);
+        self.sealer.lay_out_probe(seqno, frame, out);
         true
+    }
+
+    /// Seals datagrams that were laid out, side by side.
+    pub(super) fn finish(&self, datagrams: &mut [&mut [u8]]) {
+        self.sealer.finish(datagrams);
+    }
+
+    /// Appends the datagram of a probe to `out`; `false` if the key is spent.
+    #[must_use]
+    pub(crate) fn seal_probe(&self, frame: &[u8], out: &mut Vec<u8>) -> bool {
+        let start = out.len();
+        let is_laid_out = self.lay_out_probe(frame, out);
+        if is_laid_out {
+            self.finish(&mut [out.get_mut(start..).unwrap_or_default()]);
+        }
+        is_laid_out
     }
 
     fn next_number(&self) -> Option<u32> {

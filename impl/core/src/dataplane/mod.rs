@@ -22,9 +22,9 @@ mod way;
 
 pub use border::{Border, BorderCounts};
 pub(crate) use egress::frame_len;
-pub use egress::{Datagram, Egress, Handling, Up};
+pub use egress::{Datagram, Egress, Handling, Train, Up};
 pub use forwarder::{Forwarder, Origin};
-pub use inbound::Inbound;
+pub use inbound::{Datagrams, Inbound};
 pub use keys::{InKey, KeyEpoch, OutKey};
 pub use outbound::Outbound;
 pub use policy::{Broadcast, Mode, Policy, Transit};

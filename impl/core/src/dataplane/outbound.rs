@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::{Egress, Forwarder, Forwarding, Mode, Origin, Owner, Up};
+use crate::offload::Burst;
 use crate::subnet::Mac;
 use crate::tunnel::probe;
 use crate::wire::ethernet;
@@ -12,6 +13,8 @@ use crate::wire::ethernet;
 pub struct Outbound {
     forwarder: Forwarder,
     last_learned: Option<Mac>,
+    /// One frame of a burst.
+    frame: Vec<u8>,
 }
 
 impl Outbound {
@@ -38,6 +41,39 @@ impl Outbound {
         }
         self.forwarder
             .forward(frame, Origin::Device, forwarding, now, egress);
+    }
+
+    /// Sends the frames of a burst, with the outcome of sending one after the other.
+    ///
+    /// What makes them differ makes no difference to where they go, but that the last one is
+    /// shorter: if the first one simply left by UDP, so do the others.
+    pub fn seal_burst(
+        &mut self,
+        burst: &Burst<'_>,
+        forwarding: &Forwarding,
+        now: Instant,
+        egress: &mut Egress,
+    ) {
+        let mut frame = std::mem::take(&mut self.frame);
+        let mark = egress.mark();
+        let mut as_the_first = None;
+        for index in 0..burst.count() {
+            let len = burst.frame_len(index);
+            let is_sealed = as_the_first.as_ref().is_some_and(|(key, first)| {
+                egress.push_alike(key, first, len, |room| burst.write(index, room))
+            });
+            if is_sealed {
+                continue;
+            }
+            frame.clear();
+            frame.resize(len, 0);
+            burst.write(index, &mut frame);
+            self.seal(&mut frame, forwarding, now, egress);
+            if index == 0 {
+                as_the_first = egress.sole_since(mark);
+            }
+        }
+        self.frame = frame;
     }
 
     /// What forwards frames that did not come from the device.

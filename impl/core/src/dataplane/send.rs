@@ -59,9 +59,11 @@ pub(super) fn send(
             break;
         };
         let handling = handling(frame, path, forwarding);
-        let seal = |out: &mut Vec<u8>| key.seal(frame, out);
         let len = frame_len(frame);
-        if egress.push_datagram(via, udp, handling, len, seal) {
+        let write = |room: &mut [u8]| room.copy_from_slice(frame);
+        if egress.push_datagram((via, udp), handling, len, key, |key, out| {
+            key.lay_out(frame.len(), write, out)
+        }) {
             if is_probed(path) && key.used_unwatched(len) {
                 egress.report(Up::Flowing(via));
             }

@@ -1,6 +1,7 @@
 //! Bytes and types: everything that is parsed or printed.
 
 pub mod arp;
+pub mod checksum;
 pub mod ethernet;
 pub(crate) mod extension;
 pub(crate) mod icmp;

@@ -22,7 +22,9 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use v6router_core::addr::Port;
 use v6router_core::crypto::algorithm::PacketSpec;
-use v6router_core::dataplane::{Egress, Forwarding, Inbound, Mode, Outbound, Policy, UdpPath};
+use v6router_core::dataplane::{
+    Datagrams, Egress, Forwarding, Inbound, Mode, Outbound, Policy, UdpPath,
+};
 use v6router_core::name::NodeName;
 use v6router_core::node::{
     Backlog, ConnId, Input, Node, Order, Output, Script, Settings, SocketFamily, Trust,
@@ -269,12 +271,13 @@ impl Mesh {
             address: from,
             socket: 0,
         };
-        let frame = member
+        let datagram = Datagrams::one(&mut bytes);
+        let device = &mut member.device;
+        member
             .inbound
-            .open(&mut bytes, from, &picture, self.now, &mut egress);
-        if let Some(frame) = frame {
-            member.device.push(frame.to_vec());
-        }
+            .open(datagram, from, &picture, self.now, &mut egress, |frame| {
+                device.push(frame.to_vec());
+            });
         self.deal_with(index, egress);
     }
 
