@@ -7,7 +7,7 @@ use std::fs;
 use v6tests::tree::{root, texts};
 
 /// What a row may come to.
-const VERDICTS: [&str; 4] = ["same", "better", "refused", "no effect"];
+const VERDICTS: [&str; 5] = ["same", "better", "refused", "no effect", "ours"];
 
 /// Options of tincd 1.0.36 (tincd(8)).
 const OPTIONS: [&str; 15] = [

@@ -8,6 +8,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::errno::Errno;
+use nix::libc;
 use nix::net::if_::if_nametoindex;
 use nix::sys::socket::{
     AddressFamily, LinkAddr, SockFlag, SockProtocol, SockType, recvfrom, socket,
@@ -21,12 +22,13 @@ use pnet_packet::udp::UdpPacket;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
+use v6router_core::offload::{Burst, Header};
 
 use super::{ObserveError, Result};
 use crate::fabric::Node;
 
-/// A frame as the kernel hands it over: offloads may join many into one of up to 64 KiB.
-const LARGEST: usize = 65_536 + 14;
+/// A frame as the kernel hands it over, with its header: offloads may have joined many into one of up to 64 KiB.
+const LARGEST: usize = Header::LEN + 65_536 + 14;
 
 /// Where a capture stops keeping frames, so that a forgotten one does not eat the machine. Bytes.
 const ENOUGH: usize = 64 << 20;
@@ -46,7 +48,7 @@ struct Ear {
     heard: Mutex<Frames>,
 }
 
-/// Ethernet frames, in the order in which they passed.
+/// Ethernet frames, in the order in which they passed, as a cable without offloads would carry them.
 #[derive(Debug, Clone, Default)]
 pub struct Frames {
     frames: Vec<Vec<u8>>,
@@ -61,7 +63,13 @@ impl Capture {
     pub async fn start(node: &Node, interface: &str) -> Result<Self> {
         let name = interface.to_owned();
         let opened = node
-            .run(move || Box::pin(async move { packet_socket(&name) }))
+            .run(move || {
+                Box::pin(async move {
+                    let (interface, fd) = packet_socket(&name)?;
+                    tell_of_offloads(&fd)?;
+                    Ok((interface, fd))
+                })
+            })
             .await?;
         let failed = |reason| ObserveError::Socket {
             node: node.name().to_owned(),
@@ -150,6 +158,27 @@ impl Frames {
         self.frames.iter().filter(found).count()
     }
 
+    /// Takes what the kernel handed over: one frame, or what stands for several.
+    fn take(&mut self, received: &mut [u8]) {
+        let Some((header, frame)) = received.split_first_chunk_mut() else {
+            return;
+        };
+        let Ok(header) = Header::parse(*header) else {
+            return self.push(frame);
+        };
+        if let Ok(Some(burst)) = Burst::parse(header, frame) {
+            for index in 0..burst.count() {
+                let mut frame = vec![0; burst.frame_len(index)];
+                burst.write(index, &mut frame);
+                self.push(&frame);
+            }
+        } else {
+            // If the kernel was spared a checksum, so is whoever looks at the frame.
+            let _ = header.complete(frame);
+            self.push(frame);
+        }
+    }
+
     fn push(&mut self, frame: &[u8]) {
         if self.bytes < ENOUGH {
             self.bytes += frame.len();
@@ -167,6 +196,23 @@ pub(super) fn packet_socket(interface: &str) -> io::Result<(usize, OwnedFd)> {
         SockProtocol::EthAll,
     )?;
     Ok((index.try_into().map_err(io::Error::other)?, fd))
+}
+
+/// Has the kernel say of each frame what offloads left undone (Linux, `packet(7)`, `PACKET_VNET_HDR`).
+#[allow(unsafe_code)]
+fn tell_of_offloads(fd: &OwnedFd) -> io::Result<()> {
+    let yes: libc::c_int = 1;
+    // SAFETY: the descriptor is open, and the value is an integer that lives through the call.
+    let result = unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_PACKET,
+            libc::PACKET_VNET_HDR,
+            (&raw const yes).cast(),
+            size_of_val(&yes) as libc::socklen_t,
+        )
+    };
+    Errno::result(result).map(drop).map_err(io::Error::from)
 }
 
 /// Keeps the kernel's queue short until the socket fails.
@@ -187,7 +233,7 @@ impl Ear {
             match recvfrom::<LinkAddr>(self.socket.as_raw_fd(), &mut buffer) {
                 Ok((len, from)) => {
                     if from.is_some_and(|from| from.ifindex() == self.interface) {
-                        heard.push(buffer.get(..len).unwrap_or_default());
+                        heard.take(buffer.get_mut(..len).unwrap_or_default());
                     }
                 }
                 // The interface may come up again.

@@ -51,6 +51,8 @@ pub(crate) struct Combination {
     pub(crate) transport: Transport,
     pub(crate) outside: Outside,
     pub(crate) peer: Product,
+    /// Ours has the kernel save it work where it can.
+    pub(crate) offloads: bool,
     /// What ours and the peer ask for; as if nothing had been configured, if there is none.
     pub(crate) sealing: Option<[Sealing; 2]>,
 }
@@ -178,14 +180,17 @@ pub(crate) fn all() -> Vec<Combination> {
         for mode in MODES {
             for transport in TRANSPORTS {
                 for outside in OUTSIDES {
-                    all.extend(DIALS.map(|dials| Combination {
-                        dials,
-                        mode,
-                        transport,
-                        outside,
-                        peer,
-                        sealing: None,
-                    }));
+                    for offloads in [true, false] {
+                        all.extend(DIALS.map(|dials| Combination {
+                            dials,
+                            mode,
+                            transport,
+                            outside,
+                            peer,
+                            offloads,
+                            sealing: None,
+                        }));
+                    }
                 }
             }
         }
@@ -199,6 +204,7 @@ pub(crate) fn all() -> Vec<Combination> {
                     transport: Transport::Udp,
                     outside: Outside::Ipv4,
                     peer,
+                    offloads: true,
                     sealing: Some(*pair),
                 }),
         );
@@ -228,7 +234,11 @@ impl fmt::Display for Combination {
             Dials::Ours => "ours_dials",
             Dials::Peer => "peer_dials",
         };
-        write!(f, "{}::{mode}::{transport}::{outside}::{dials}", self.peer)
+        write!(f, "{}::{mode}::{transport}::{outside}::{dials}", self.peer)?;
+        if !self.offloads {
+            f.write_str("::without_offloads")?;
+        }
+        Ok(())
     }
 }
 

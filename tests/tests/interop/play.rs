@@ -32,6 +32,9 @@ const GLANCE: Duration = Duration::from_millis(50);
 /// What a frame has in front of its payload: Ethernet's header, and IP's and UDP's in router mode.
 const HEADER: usize = 14 + 20 + 8;
 
+/// Has ours take and give frames and datagrams one by one.
+const WITHOUT_OFFLOADS: &str = "DeviceOffload = no\nUDPCoalescing = no\nUDPSegmentation = no\n";
+
 /// What the meta connection and the packets use.
 const UDP: &str = "UDP 655";
 
@@ -71,6 +74,9 @@ fn cast(combination: &Combination) -> Vec<Member> {
         if combination.transport == Transport::TcpOnly {
             member.conf.push_str("TCPOnly = yes\n");
         }
+    }
+    if !combination.offloads {
+        ours.conf.push_str(WITHOUT_OFFLOADS);
     }
     if let Some([for_ours, for_peer]) = combination.sealing {
         ours.host = for_ours.lines();

@@ -46,6 +46,7 @@ pub(super) fn device(
     layout: &Layout,
 ) -> Result<DeviceSetup, BadValue> {
     let interface = interface(r)?;
+    let offload = r.yes_no("DeviceOffload").unwrap_or(true);
     let path = r.text("Device").map(|entry| entry.value.clone());
     let entry = r.text("DeviceType");
     let (layer, entry) = match (entry, r.one_of("DeviceType", &TYPES)?) {
@@ -77,6 +78,7 @@ pub(super) fn device(
             let netname = layout.netname().filter(|net| is_interface_name(net));
             netname.map(str::to_owned)
         }),
+        offload,
     })
 }
 
@@ -147,6 +149,7 @@ mod tests {
             layer,
             path: CLONE_DEVICE.to_owned(),
             interface: interface.map(str::to_owned),
+            offload: true,
         }
     }
 

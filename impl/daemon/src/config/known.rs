@@ -1,4 +1,5 @@
-//! Every variable of tinc 1.0, what this version does with it, and the nearest one to a typing error.
+//! Every variable of tinc 1.0, and those of ours: what this version does with it, and the nearest
+//! one to a typing error.
 
 use strsim::levenshtein;
 
@@ -19,13 +20,13 @@ use Fate::{NoEffect, Works};
 const OF_1_1: &str = "a variable of tinc 1.1; ignored, as tinc 1.0 ignores it";
 
 /// Variables of tinc.conf and of host files (tinc manual, "Main configuration variables" and
-/// "Host configuration variables").
+/// "Host configuration variables"); `DeviceOffload`, `UDPCoalescing` and `UDPSegmentation` are ours.
 #[rustfmt::skip]
 const VARIABLES: &[(&str, Fate)] = &[
     ("Address", Works), ("AddressFamily", Works), ("BindToAddress", Works),
     ("BindToInterface", Works), ("Broadcast", Works), ("Cipher", Works), ("ClampMSS", Works),
     ("Compression", Works), ("ConnectTo", Works), ("DecrementTTL", Works), ("Device", Works),
-    ("DeviceType", Works), ("Digest", Works), ("DirectOnly", Works), ("Forwarding", Works),
+    ("DeviceOffload", Works), ("DeviceType", Works), ("Digest", Works), ("DirectOnly", Works), ("Forwarding", Works),
     ("GraphDumpFile", Works), ("Hostnames", Works),
     ("IffOneQueue", NoEffect("without effect since Linux 3.8")), ("IndirectData", Works),
     ("Interface", Works), ("KeyExpire", Works), ("LocalDiscovery", Works), ("MACExpire", Works),
@@ -35,8 +36,8 @@ const VARIABLES: &[(&str, Fate)] = &[
     ("PriorityInheritance", Works), ("PrivateKey", Works), ("PrivateKeyFile", Works),
     ("ProcessPriority", Works), ("Proxy", Works), ("PublicKey", Works), ("PublicKeyFile", Works),
     ("ReplayWindow", Works), ("ScriptsInterpreter", Works), ("StrictSubnets", Works),
-    ("Subnet", Works), ("TCPOnly", Works), ("TunnelServer", Works), ("UDPRcvBuf", Works),
-    ("UDPSndBuf", Works), ("Weight", Works),
+    ("Subnet", Works), ("TCPOnly", Works), ("TunnelServer", Works), ("UDPCoalescing", Works),
+    ("UDPRcvBuf", Works), ("UDPSegmentation", Works), ("UDPSndBuf", Works), ("Weight", Works),
     ("AutoConnect", NoEffect(OF_1_1)), ("BroadcastSubnet", NoEffect(OF_1_1)),
     ("DeviceStandby", NoEffect(OF_1_1)), ("Ed25519PrivateKeyFile", NoEffect(OF_1_1)),
     ("Ed25519PublicKey", NoEffect(OF_1_1)), ("ExperimentalProtocol", NoEffect(OF_1_1)),

@@ -49,6 +49,10 @@ pub(crate) struct ServerConfig {
     pub(crate) proxy: Option<Proxy>,
     /// What carries our frames.
     pub(crate) device: DeviceSetup,
+    /// Datagrams are given to the kernel as one where it takes that.
+    pub(crate) udp_segmentation: bool,
+    /// Datagrams are taken from the kernel as one where it gives that.
+    pub(crate) udp_coalescing: bool,
     pub(crate) scripts_interpreter: Option<String>,
     /// `nice` value, if asked for.
     pub(crate) nice: Option<i32>,
@@ -203,6 +207,8 @@ impl ServerConfig {
             router: None,
             proxy: Proxy::read(r)?,
             device: device(policy.mode, r, layout)?,
+            udp_segmentation: r.yes_no("UDPSegmentation").unwrap_or(true),
+            udp_coalescing: r.yes_no("UDPCoalescing").unwrap_or(true),
             scripts_interpreter: text(r, "ScriptsInterpreter"),
             graph_dump: text(r, "GraphDumpFile"),
             hostnames: r.yes_no("Hostnames") == Some(true),

@@ -1,8 +1,8 @@
 //! The two threads that move packets, and what they share with the control loop.
 //!
 //! One thread carries frames from the device to the network, one carries datagrams from the
-//! network to the device. Each runs a packet to completion: there is no queue between them and
-//! none to the kernel. They read the picture that the control side published last and report to
+//! network to the device. Each takes what the kernel has ready, as much as one call brings, and
+//! runs it to completion: there is no queue between them and none to the kernel. They read the picture that the control side published last and report to
 //! it over a bounded channel; a report that does not fit is lost, as a packet would be.
 
 use std::io;
@@ -23,20 +23,21 @@ use v6router_core::constants::MTU;
 use v6router_core::dataplane::{
     Border, Egress, Forwarding, Handling, Inbound, Outbound, UdpPath, Up,
 };
+use v6router_core::offload::{Burst, Header, Joiner, Malformed};
 
-use super::device::Device;
-use super::socket::Socket;
+use super::device::{Device, Offload};
+use super::socket::{Arrivals, Departures, Socket};
 use crate::config::describe;
 use crate::ration::Ration;
 
 /// Reports that may wait for the control loop; ours.
 const REPORTS: usize = 1024;
-/// Packets taken from one descriptor before the others get their turn; ours.
+/// Frames taken from the device before they leave; ours.
 const BATCH: usize = 64;
+/// Bytes to send after which no more is taken from the device first; ours.
+const ENOUGH: usize = 32 << 10;
 /// Reading errors of the device in a row that mean it is gone (tinc 1.0).
 const MAX_DEVICE_ERRORS: u32 = 10;
-/// Room for any datagram a tinc daemon sends, and enough to tell longer ones from them.
-const DATAGRAM: usize = 4096;
 
 /// What the threads and the control loop use together.
 pub(crate) struct Shared {
@@ -148,9 +149,14 @@ impl Shared {
 
     /// Writes a frame to the device.
     pub(crate) fn to_device(&self, frame: &[u8]) {
+        self.write(Header::default(), frame);
+    }
+
+    fn write(&self, header: Header, frame: &[u8]) {
         // The device may be down: that is the operator's wish.
-        if let Ok(count) = self.device.write(frame) {
-            self.device_out.fetch_add(as_u64(count), Ordering::Relaxed);
+        if self.device.write(header, frame).is_ok() {
+            let bytes = as_u64(header.stands_for(frame.len()));
+            self.device_out.fetch_add(bytes, Ordering::Relaxed);
         }
     }
 
@@ -159,27 +165,32 @@ impl Shared {
         let Some(socket) = self.sockets.get(path.socket) else {
             return false;
         };
-        match socket.send(bytes, path.address, handling) {
-            Ok(_) => false,
-            Err(error) if error.raw_os_error() == Some(Errno::EMSGSIZE as i32) => true,
-            // No room in the kernel: as good as lost on the way.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
-            Err(error) => {
-                let mut ration = self
-                    .send_errors
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
-                if let Some(more) = ration.take(Instant::now()) {
-                    warn!(
-                        "Error sending to {} port {}: {}{more}",
-                        path.address.ip(),
-                        path.address.port(),
-                        describe(&error)
-                    );
-                }
-                false
-            }
+        let sent = socket.send(bytes, path.address, handling);
+        sent.is_err_and(|error| self.is_too_big(path, &error))
+    }
+
+    /// Whether that is why a datagram was refused; tells of other errors.
+    fn is_too_big(&self, path: UdpPath, error: &io::Error) -> bool {
+        if error.raw_os_error() == Some(Errno::EMSGSIZE as i32) {
+            return true;
         }
+        // No room in the kernel: as good as lost on the way.
+        if error.kind() == io::ErrorKind::WouldBlock {
+            return false;
+        }
+        let mut ration = self
+            .send_errors
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(more) = ration.take(Instant::now()) {
+            warn!(
+                "Error sending to {} port {}: {}{more}",
+                path.address.ip(),
+                path.address.port(),
+                describe(error)
+            );
+        }
+        false
     }
 
     /// Does everything `egress` asks for, and empties it.
@@ -187,15 +198,37 @@ impl Shared {
         for frame in egress.device_frames() {
             self.to_device(frame);
         }
-        for (datagram, bytes) in egress.datagrams() {
-            if self.send(datagram.path, datagram.handling, bytes) {
-                self.report(datagram.too_big());
+        let mut departures: Option<Departures<'_>> = None;
+        for train in egress.trains() {
+            let path = train.datagrams.first().map(|first| first.path);
+            let Some(socket) = path.and_then(|path| self.sockets.get(path.socket)) else {
+                continue;
+            };
+            let mut depart = |train| {
+                let full = departures.take_if(|some| !some.takes_for(socket, &train));
+                full.into_iter().for_each(|some| self.depart(some));
+                let departures = departures.get_or_insert_with(|| Departures::new(socket));
+                departures.push(train);
+            };
+            if socket.takes_as_one(&train) {
+                depart(train);
+            } else {
+                train.singly().for_each(depart);
             }
         }
+        departures.into_iter().for_each(|some| self.depart(some));
         for up in egress.reports() {
             self.report(up);
         }
         egress.clear();
+    }
+
+    fn depart(&self, departures: Departures<'_>) {
+        departures.send(|datagram, error| {
+            if self.is_too_big(datagram.path, error) {
+                self.report(datagram.too_big());
+            }
+        });
     }
 
     fn report(&self, up: Up) {
@@ -207,22 +240,21 @@ impl Shared {
         let mut picture = Cache::new(&self.picture);
         let mut outbound = Outbound::default();
         let mut egress = Egress::default();
-        // One byte more than the longest frame, to see that a frame is too long.
-        let mut buffer = [0; MTU + 1];
+        let mut buffer = vec![0; self.device.longest()];
         let mut errors = 0;
         let mut fds = self.waiting_for(self.device.descriptor());
         while wait(&mut fds)? {
+            let now = Instant::now();
             for _ in 0..BATCH {
                 match self.device.read(&mut buffer) {
-                    Ok(len) if len <= MTU => {
+                    Ok((header, len)) => {
                         errors = 0;
-                        self.device_in.fetch_add(as_u64(len), Ordering::Relaxed);
                         let frame = buffer.get_mut(..len).unwrap_or_default();
-                        outbound.seal(frame, picture.load(), Instant::now(), &mut egress);
-                        self.carry_out(&mut egress);
+                        let picture = picture.load();
+                        let bytes =
+                            send_on(&mut outbound, header, frame, picture, now, &mut egress);
+                        self.device_in.fetch_add(as_u64(bytes), Ordering::Relaxed);
                     }
-                    // Somebody gave the device a larger MTU than the protocol has.
-                    Ok(_) => {}
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                     Err(error) => {
                         errors += 1;
@@ -233,7 +265,11 @@ impl Shared {
                         break;
                     }
                 }
+                if egress.waiting() > ENOUGH {
+                    break;
+                }
             }
+            self.carry_out(&mut egress);
         }
         Ok(())
     }
@@ -242,27 +278,31 @@ impl Shared {
         let mut picture = Cache::new(&self.picture);
         let mut inbound = Inbound::default();
         let mut egress = Egress::default();
-        let mut buffer = [0; DATAGRAM];
+        let mut arrivals = Arrivals::new(self.sockets.iter().any(|socket| socket.coalescing));
+        let mut joiner = self
+            .device
+            .offload()
+            .map(|Offload { udp }| Joiner::new(udp));
         let mut fds = self.waiting_for(self.sockets.iter().map(|socket| socket.udp.as_fd()));
         while wait(&mut fds)? {
             let ready = self.sockets.iter().zip(&fds).enumerate();
-            for (index, (Socket { udp, .. }, _)) in ready.filter(|(_, (_, fd))| is_ready(fd)) {
-                for _ in 0..BATCH {
-                    let Ok((len, address)) = udp.recv_from(&mut buffer) else {
-                        // Nothing waits, or an old error of the path was delivered.
-                        break;
-                    };
-                    let socket = index;
+            for (socket, (Socket { udp, .. }, _)) in ready.filter(|(_, (_, fd))| is_ready(fd)) {
+                arrivals.receive(udp);
+                let now = Instant::now();
+                for (address, datagrams) in arrivals.each() {
                     let from = UdpPath { address, socket };
-                    let datagram = buffer.get_mut(..len).unwrap_or_default();
-                    let now = Instant::now();
-                    if let Some(frame) =
-                        inbound.open(datagram, from, picture.load(), now, &mut egress)
-                    {
-                        self.to_device(frame);
-                    }
-                    self.carry_out(&mut egress);
+                    let deliver = |frame: &[u8]| match &mut joiner {
+                        Some(joiner) => {
+                            joiner.push(frame, |header, frame| self.write(header, frame))
+                        }
+                        None => self.to_device(frame),
+                    };
+                    inbound.open(datagrams, from, picture.load(), now, &mut egress, deliver);
                 }
+                if let Some(joiner) = &mut joiner {
+                    joiner.flush(|header, frame| self.write(header, frame));
+                }
+                self.carry_out(&mut egress);
             }
         }
         Ok(())
@@ -278,6 +318,33 @@ impl Shared {
             .chain([self.stop.as_fd()])
             .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
             .collect()
+    }
+}
+
+/// Sends on what the device gave; says how many bytes of frames that was.
+fn send_on(
+    outbound: &mut Outbound,
+    header: Header,
+    frame: &mut [u8],
+    picture: &Forwarding,
+    now: Instant,
+    egress: &mut Egress,
+) -> usize {
+    match Burst::parse(header, frame) {
+        Ok(Some(burst)) => {
+            if burst.frame_len(0) <= MTU {
+                outbound.seal_burst(&burst, picture, now, egress);
+            }
+            header.stands_for(frame.len())
+        }
+        Ok(None) => {
+            // Longer ones come if somebody gave the device a larger MTU than the protocol has.
+            if frame.len() <= MTU && header.complete(frame).is_ok() {
+                outbound.seal(frame, picture, now, egress);
+            }
+            frame.len()
+        }
+        Err(Malformed) => 0,
     }
 }
 

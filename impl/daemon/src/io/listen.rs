@@ -273,6 +273,8 @@ mod tests {
         receive_buffer: None,
         send_buffer: None,
         mark: None,
+        segmentation: true,
+        coalescing: true,
     };
 
     fn listen(port: u16, family: Family, host: Option<&str>) -> Listen {

@@ -63,6 +63,8 @@ impl Daemon {
             receive_buffer: config.numbers.udp_receive_buffer,
             send_buffer: config.numbers.udp_send_buffer,
             mark,
+            segmentation: config.udp_segmentation,
+            coalescing: config.udp_coalescing,
         };
         let pairs = listen::open(&config.listen, udp, inherited).await?;
         let addresses: Vec<SocketAddr> = pairs.iter().map(|pair| pair.address).collect();

@@ -12,7 +12,9 @@ use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use sha2::{Digest, Sha256};
+use v6router_core::constants::MTU;
 use v6router_core::name::NodeName;
+use v6router_core::offload::Header;
 use v6router_core::subnet::Mac;
 
 use crate::config::describe;
@@ -22,6 +24,9 @@ use tuntap::{Tap, Tun};
 
 /// The clone device of TUN and TAP on Linux.
 pub(crate) const CLONE_DEVICE: &str = "/dev/net/tun";
+
+/// Bytes of the longest packet there is, with an Ethernet header and two VLAN tags.
+const LONGEST_BURST: usize = 65_535 + 14 + 8;
 
 /// Which device is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +38,8 @@ pub(crate) enum DeviceSetup {
         path: String,
         /// Its name; `None` leaves it to the kernel.
         interface: Option<String>,
+        /// It may give and take what stands for several frames (`DeviceOffload`).
+        offload: bool,
     },
     /// Nothing: a node that only passes on.
     Dummy,
@@ -57,6 +64,13 @@ pub(crate) enum Layer {
     Ip,
     /// Ethernet frames (TAP).
     Ethernet,
+}
+
+/// What an interface of the kernel's gives and takes: what stands for several TCP segments, and
+/// perhaps for several UDP datagrams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Offload {
+    pub(crate) udp: bool,
 }
 
 /// A device at work. Reading and writing never block.
@@ -149,29 +163,48 @@ impl Device {
         }
     }
 
-    /// Reads one frame; `WouldBlock` if none waits.
+    /// What the kernel leaves to us, and we may leave to it.
+    pub(crate) fn offload(&self) -> Option<Offload> {
+        match &self.carrier {
+            Carrier::Tun(tun) => tun.offload(),
+            Carrier::Tap(tap) => tap.offload(),
+            _ => None,
+        }
+    }
+
+    /// Room for the longest thing that [`Device::read`] reads, in bytes.
+    pub(crate) fn longest(&self) -> usize {
+        match self.offload() {
+            Some(_) => LONGEST_BURST,
+            // One byte more than the longest frame, to see that a frame is too long.
+            None => MTU + 1,
+        }
+    }
+
+    /// Reads one frame, or what stands for several; `WouldBlock` if none waits.
     ///
     /// # Errors
     /// What the kernel says.
-    pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<(Header, usize)> {
+        let plain = |len| (Header::default(), len);
         match &self.carrier {
             Carrier::Tun(tun) => tun.read(buffer),
             Carrier::Tap(tap) => tap.read(buffer),
             Carrier::Dummy => Err(io::ErrorKind::WouldBlock.into()),
-            Carrier::Raw(socket) => socket.read(buffer),
-            Carrier::Multicast(socket) => socket.read(buffer),
+            Carrier::Raw(socket) => socket.read(buffer).map(plain),
+            Carrier::Multicast(socket) => socket.read(buffer).map(plain),
         }
     }
 
-    /// Writes one frame; returns its length.
+    /// Writes one frame, or what stands for several if there is [`Device::offload`].
     ///
     /// # Errors
     /// What the kernel says.
-    pub(crate) fn write(&self, frame: &[u8]) -> io::Result<usize> {
+    pub(crate) fn write(&self, header: Header, frame: &[u8]) -> io::Result<()> {
         match &self.carrier {
-            Carrier::Tun(tun) => tun.write(frame),
-            Carrier::Tap(tap) => tap.write(frame),
-            Carrier::Dummy => Ok(frame.len()),
+            Carrier::Tun(tun) => tun.write(header, frame),
+            Carrier::Tap(tap) => tap.write(header, frame),
+            Carrier::Dummy => Ok(()),
             Carrier::Raw(socket) => socket.write(frame),
             Carrier::Multicast(socket) => socket.write(frame),
         }
@@ -197,14 +230,15 @@ impl Carrier {
                 layer,
                 path,
                 interface,
+                offload,
             } => match layer {
                 Layer::Ip => {
-                    let tun = Tun::open(path, interface.as_deref())?;
+                    let tun = Tun::open(path, interface.as_deref(), *offload)?;
                     let name = tun.name()?;
                     Ok((Self::Tun(tun), Some(name)))
                 }
                 Layer::Ethernet => {
-                    let tap = Tap::open(path, interface.as_deref(), mac)?;
+                    let tap = Tap::open(path, interface.as_deref(), *offload, mac)?;
                     let name = tap.name()?;
                     Ok((Self::Tap(tap), Some(name)))
                 }
@@ -266,7 +300,7 @@ mod tests {
     fn a_dummy_takes_everything_and_gives_nothing() {
         let dummy = Device::open(&DeviceSetup::Dummy, Mac::BROADCAST).unwrap();
         assert_eq!((dummy.path(), dummy.name()), ("dummy", "dummy"));
-        assert_eq!(dummy.write(&[0; 60]).unwrap(), 60);
+        dummy.write(Header::default(), &[0; 60]).unwrap();
         let error = dummy.read(&mut [0; 60]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
         assert!(dummy.descriptor().is_none());
@@ -278,6 +312,7 @@ mod tests {
             layer: Layer::Ip,
             path: "/dev/net/no_such_device".to_owned(),
             interface: Some("vpn".to_owned()),
+            offload: true,
         };
         let error = Device::open(&setup, Mac::BROADCAST).err().unwrap();
         let text = error.to_string();

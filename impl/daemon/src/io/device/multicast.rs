@@ -74,9 +74,9 @@ impl Multicast {
         }
     }
 
-    pub(super) fn write(&self, frame: &[u8]) -> io::Result<usize> {
+    pub(super) fn write(&self, frame: &[u8]) -> io::Result<()> {
         self.last.note(frame);
-        self.socket.send_to(frame, &self.group.into())
+        self.socket.send_to(frame, &self.group.into()).map(drop)
     }
 }
 

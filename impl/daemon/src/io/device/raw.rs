@@ -31,8 +31,8 @@ impl RawSocket {
         (&self.0).read(buffer)
     }
 
-    pub(super) fn write(&self, frame: &[u8]) -> io::Result<usize> {
-        self.0.send(frame)
+    pub(super) fn write(&self, frame: &[u8]) -> io::Result<()> {
+        self.0.send(frame).map(drop)
     }
 }
 

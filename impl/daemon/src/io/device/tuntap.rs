@@ -1,53 +1,62 @@
 //! TUN and TAP devices.
 
 use std::fs::OpenOptions;
-use std::io;
+use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, IntoRawFd as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use nix::libc;
 use tun_rs::{DeviceBuilder, Layer, SyncDevice};
+use v6router_core::offload::Header;
 use v6router_core::subnet::Mac;
 use v6router_core::wire::ethernet::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, HEADER_LEN};
 
-use super::CLONE_DEVICE;
+use super::{CLONE_DEVICE, Offload};
+
+/// Bytes of the Ethernet header that a TUN device does not have.
+const ETHERNET: u16 = HEADER_LEN as u16;
 
 /// A TUN device: the kernel's IP packets, which get an Ethernet header of zeros and an EtherType
 /// (tinc 1.0, router mode).
-pub(super) struct Tun(SyncDevice);
+pub(super) struct Tun(Interface);
 
 /// A TAP device: frames as they are.
-pub(super) struct Tap(SyncDevice);
+pub(super) struct Tap(Interface);
+
+/// An interface of the kernel's.
+struct Interface {
+    device: SyncDevice,
+    offload: Option<Offload>,
+}
 
 impl Tun {
-    pub(super) fn open(path: &str, interface: Option<&str>) -> io::Result<Self> {
-        open(
-            path,
-            builder(Layer::L3, interface),
-            libc::IFF_TUN,
-            interface,
-        )
-        .map(Self)
+    pub(super) fn open(path: &str, interface: Option<&str>, offload: bool) -> io::Result<Self> {
+        let builder = || builder(Layer::L3, interface);
+        Interface::open(path, builder, libc::IFF_TUN, interface, offload).map(Self)
     }
 
     pub(super) fn name(&self) -> io::Result<String> {
-        self.0.name()
+        self.0.device.name()
     }
 
-    pub(super) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let (header, packet) = buffer
+    pub(super) fn offload(&self) -> Option<Offload> {
+        self.0.offload
+    }
+
+    pub(super) fn read(&self, buffer: &mut [u8]) -> io::Result<(Header, usize)> {
+        let (ethernet, packet) = buffer
             .split_first_chunk_mut::<HEADER_LEN>()
             .ok_or(io::ErrorKind::InvalidInput)?;
-        let len = self.0.recv(packet)?;
-        *header = [0; HEADER_LEN];
-        [header[12], header[13]] = ethertype(packet).to_be_bytes();
-        Ok(HEADER_LEN + len)
+        let (header, len) = self.0.read(packet)?;
+        *ethernet = [0; HEADER_LEN];
+        [ethernet[12], ethernet[13]] = ethertype(packet).to_be_bytes();
+        Ok((header.behind(ETHERNET), HEADER_LEN + len))
     }
 
-    pub(super) fn write(&self, frame: &[u8]) -> io::Result<usize> {
+    pub(super) fn write(&self, header: Header, frame: &[u8]) -> io::Result<()> {
         let packet = frame.get(HEADER_LEN..).ok_or(io::ErrorKind::InvalidInput)?;
-        Ok(HEADER_LEN + self.0.send(packet)?)
+        self.0.write(header.without(ETHERNET), packet)
     }
 }
 
@@ -61,42 +70,114 @@ fn ethertype(packet: &[u8]) -> u16 {
 }
 
 impl Tap {
-    pub(super) fn open(path: &str, interface: Option<&str>, mac: Mac) -> io::Result<Self> {
-        let mut builder = builder(Layer::L2, interface);
+    pub(super) fn open(
+        path: &str,
+        interface: Option<&str>,
+        offload: bool,
+        mac: Mac,
+    ) -> io::Result<Self> {
         let made_before =
             interface.is_some_and(|name| Path::new("/sys/class/net").join(name).exists());
-        if !made_before {
-            builder = builder.mac_addr(mac.0);
-        }
-        open(path, builder, libc::IFF_TAP, interface).map(Self)
+        let builder = || {
+            let builder = builder(Layer::L2, interface);
+            if made_before {
+                builder
+            } else {
+                builder.mac_addr(mac.0)
+            }
+        };
+        Interface::open(path, builder, libc::IFF_TAP, interface, offload).map(Self)
     }
 
     pub(super) fn name(&self) -> io::Result<String> {
-        self.0.name()
+        self.0.device.name()
     }
 
     pub(super) fn mac(&self) -> io::Result<Mac> {
-        self.0.mac_address().map(Mac)
+        self.0.device.mac_address().map(Mac)
     }
 
-    pub(super) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.recv(buffer)
+    pub(super) fn offload(&self) -> Option<Offload> {
+        self.0.offload
     }
 
-    pub(super) fn write(&self, frame: &[u8]) -> io::Result<usize> {
-        self.0.send(frame)
+    pub(super) fn read(&self, buffer: &mut [u8]) -> io::Result<(Header, usize)> {
+        self.0.read(buffer)
+    }
+
+    pub(super) fn write(&self, header: Header, frame: &[u8]) -> io::Result<()> {
+        self.0.write(header, frame)
+    }
+}
+
+impl Interface {
+    /// Opens the clone device as it is built, or the device of another path as it is: a macvtap,
+    /// for instance, has an interface with a MAC address already.
+    fn open(
+        path: &str,
+        builder: impl Fn() -> DeviceBuilder,
+        kind: libc::c_int,
+        interface: Option<&str>,
+        offload: bool,
+    ) -> io::Result<Self> {
+        let plain = |device| Self {
+            device,
+            offload: None,
+        };
+        let interface = if path != CLONE_DEVICE {
+            plain(adopt(path, kind, interface)?)
+        } else if let Some(device) = offload.then(|| builder().offload(true).build_sync().ok()) {
+            // A kernel without it gives a plain one, and says why it gives none.
+            match device {
+                Some(device) => Self {
+                    offload: Some(Offload {
+                        udp: device.udp_gso(),
+                    }),
+                    device,
+                },
+                None => plain(builder().build_sync()?),
+            }
+        } else {
+            plain(builder().build_sync()?)
+        };
+        interface.device.set_nonblocking(true)?;
+        Ok(interface)
+    }
+
+    /// Reads a frame or packet, with what is to be done with it.
+    fn read(&self, buffer: &mut [u8]) -> io::Result<(Header, usize)> {
+        if self.offload.is_none() {
+            return Ok((Header::default(), self.device.recv(buffer)?));
+        }
+        let mut header = [0; Header::LEN];
+        let mut parts = [IoSliceMut::new(&mut header), IoSliceMut::new(buffer)];
+        let len = self.device.recv_vectored(&mut parts)?;
+        let len = len
+            .checked_sub(Header::LEN)
+            .ok_or(io::ErrorKind::InvalidData)?;
+        let header = Header::parse(header).map_err(io::Error::other)?;
+        Ok((header, len))
+    }
+
+    fn write(&self, header: Header, bytes: &[u8]) -> io::Result<()> {
+        if self.offload.is_none() {
+            return self.device.send(bytes).map(drop);
+        }
+        let header = header.bytes();
+        let parts = [IoSlice::new(&header), IoSlice::new(bytes)];
+        self.device.send_vectored(&parts).map(drop)
     }
 }
 
 impl AsFd for Tun {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        descriptor(&self.0)
+        descriptor(&self.0.device)
     }
 }
 
 impl AsFd for Tap {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        descriptor(&self.0)
+        descriptor(&self.0.device)
     }
 }
 
@@ -112,23 +193,6 @@ fn builder(layer: Layer, interface: Option<&str>) -> DeviceBuilder {
         Some(name) => builder.name(name),
         None => builder,
     }
-}
-
-/// Opens the clone device by `builder`, or the device of another path as it is: a macvtap, for
-/// instance, has an interface with a MAC address already.
-fn open(
-    path: &str,
-    builder: DeviceBuilder,
-    kind: libc::c_int,
-    interface: Option<&str>,
-) -> io::Result<SyncDevice> {
-    let device = if path == CLONE_DEVICE {
-        builder.build_sync()?
-    } else {
-        adopt(path, kind, interface)?
-    };
-    device.set_nonblocking(true)?;
-    Ok(device)
 }
 
 nix::ioctl_write_ptr!(

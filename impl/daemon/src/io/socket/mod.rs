@@ -1,16 +1,23 @@
 //! UDP sockets, and what is said in the IP headers of what leaves by them.
 
-use std::io::{self, IoSlice};
+mod arrivals;
+mod control;
+mod departures;
+
+use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::libc;
 use nix::sys::socket::setsockopt;
-use nix::sys::socket::sockopt::{RcvBufForce, SndBufForce};
-use socket2::{MsgHdr, Protocol, SockRef, Type};
-use v6router_core::dataplane::Handling;
+use nix::sys::socket::sockopt::{RcvBufForce, SndBufForce, UdpGroSegment};
+use socket2::{Protocol, Type};
+use v6router_core::dataplane::{Datagram, Handling, Train};
 
 use super::listen::bare;
+pub(super) use arrivals::Arrivals;
+pub(super) use departures::Departures;
 
 /// Bytes of datagrams that may wait for us unless `UDPRcvBuf` says otherwise; ours. The kernel's
 /// usual 208 KiB is a burst of a hundred packets, after which a fast sender loses some.
@@ -27,6 +34,10 @@ pub(crate) struct UdpSetup {
     pub(crate) send_buffer: Option<usize>,
     /// What routing rules know the tunnel's packets by, if they do.
     pub(crate) mark: Option<u32>,
+    /// Datagrams are given to the kernel as one where it takes that (`UDPSegmentation`).
+    pub(crate) segmentation: bool,
+    /// Datagrams are taken from the kernel as one where it gives that (`UDPCoalescing`).
+    pub(crate) coalescing: bool,
 }
 
 /// A UDP address of ours.
@@ -37,6 +48,10 @@ pub(crate) struct Socket {
     /// What may be cut up leaves here: whether a datagram may be is no property of the datagram
     /// to Linux, but of its socket. `None` if all may.
     cutting: Option<UdpSocket>,
+    /// The kernel takes several datagrams as one, as far as we know.
+    segmentation: AtomicBool,
+    /// The kernel gives several datagrams as one.
+    pub(crate) coalescing: bool,
 }
 
 impl Socket {
@@ -59,11 +74,16 @@ impl Socket {
             udp.set_recv_buffer_size(receive)?;
         }
         set_send_buffer(&udp, setup)?;
+        // Linux 5.0; older ones give datagrams one by one.
+        let coalescing = setup.coalescing && setsockopt(&udp, UdpGroSegment, &true).is_ok();
+        let segmentation = AtomicBool::new(setup.segmentation);
         if !setup.dont_fragment {
             udp.bind(&address.into())?;
             return Ok(Self {
                 udp: udp.into(),
                 cutting: None,
+                segmentation,
+                coalescing,
             });
         }
         let cutting = open()?;
@@ -82,6 +102,8 @@ impl Socket {
         Ok(Self {
             udp: udp.into(),
             cutting: Some(cutting.into()),
+            segmentation,
+            coalescing,
         })
     }
 
@@ -90,21 +112,27 @@ impl Socket {
     /// # Errors
     /// What the kernel says; `EMSGSIZE` if it is too big for the path and must not be cut.
     pub(crate) fn send(&self, bytes: &[u8], to: SocketAddr, handling: Handling) -> io::Result<()> {
+        departures::send_one(self.which(handling), bytes, to, handling)
+    }
+
+    /// Whether a train can be sent as one. What the kernel may cut up is left out: it would cut up
+    /// the whole.
+    pub(super) fn takes_as_one(&self, train: &Train<'_>) -> bool {
+        let may_be_cut = |first: &Datagram| first.handling.may_fragment;
+        self.segmentation.load(Ordering::Relaxed)
+            && self.cutting.is_some()
+            && !train.datagrams.first().is_some_and(may_be_cut)
+    }
+
+    /// The kernel does not take datagrams as one: neither will it the next ones (Linux older than
+    /// 4.18, and ways out that it cannot prepare them for).
+    pub(super) fn takes_them_singly(&self) {
+        self.segmentation.store(false, Ordering::Relaxed);
+    }
+
+    fn which(&self, handling: Handling) -> &UdpSocket {
         let cutting = self.cutting.as_ref().filter(|_| handling.may_fragment);
-        let socket = cutting.unwrap_or(&self.udp);
-        if handling.traffic_class == 0 {
-            socket.send_to(bytes, to)?;
-        } else {
-            let address = to.into();
-            let control = class_of_service(to, handling.traffic_class);
-            let buffers = [IoSlice::new(bytes)];
-            let message = MsgHdr::new()
-                .with_addr(&address)
-                .with_buffers(&buffers)
-                .with_control(&control);
-            SockRef::from(socket).sendmsg(&message, 0)?;
-        }
-        Ok(())
+        cutting.unwrap_or(&self.udp)
     }
 }
 
@@ -115,32 +143,6 @@ fn set_send_buffer(socket: &socket2::Socket, setup: UdpSetup) -> io::Result<()> 
         socket.set_send_buffer_size(bytes)?;
     }
     Ok(())
-}
-
-/// Bytes of a control message's length, level and type (Linux, `cmsg(3)`).
-const CONTROL_HEADER: usize = size_of::<usize>() + 8;
-/// Bytes of a control message with an integer.
-const CONTROL_LEN: usize = CONTROL_HEADER + size_of::<libc::c_int>();
-/// The same, up to where the next one would begin.
-const CONTROL_SPACE: usize = CONTROL_LEN.next_multiple_of(size_of::<usize>());
-
-/// The control message that sets TOS or traffic class of one datagram (Linux, `ip(7)`,
-/// `ipv6(7)`): unlike a socket option it costs no call of its own, and threads do not meet in it.
-fn class_of_service(to: SocketAddr, class: u8) -> [u8; CONTROL_SPACE] {
-    let (level, kind) = match to {
-        SocketAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_TOS),
-        SocketAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_TCLASS),
-    };
-    let integers = [level, kind, libc::c_int::from(class)];
-    let bytes = CONTROL_LEN
-        .to_ne_bytes()
-        .into_iter()
-        .chain(integers.into_iter().flat_map(libc::c_int::to_ne_bytes));
-    let mut message = [0; CONTROL_SPACE];
-    for (to, from) in message.iter_mut().zip(bytes) {
-        *to = from;
-    }
-    message
 }
 
 /// Has the kernel cut up what exceeds the path MTU, or refuse it.
@@ -182,12 +184,22 @@ fn set_fragmenting(socket: &socket2::Socket, ip: IpAddr, fragmenting: bool) -> i
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
     use std::net::{Ipv4Addr, Ipv6Addr};
-    use std::time::Duration;
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
 
     use nix::cmsg_space;
     use nix::sys::socket::sockopt::{IpRecvTos, Ipv6RecvTClass};
     use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
+    use v6router_core::crypto::algorithm::PacketSpec;
+    use v6router_core::crypto::packet::PacketKey;
+    use v6router_core::dataplane::{
+        Egress, Forwarding, Mode, OutKey, Outbound, Owner, Owners, PeerPath, Policy, UdpPath,
+    };
+    use v6router_core::graph::Graph;
+    use v6router_core::options::Options;
+    use v6router_core::subnet::{IpTable, Mac};
 
     use super::*;
 
@@ -196,6 +208,8 @@ mod tests {
         receive_buffer: None,
         send_buffer: None,
         mark: None,
+        segmentation: true,
+        coalescing: true,
     };
 
     /// Our sockets on a port that is free, and somebody to talk to.
@@ -252,6 +266,83 @@ mod tests {
             intruder.bind(&address.into()).is_err(),
             "there is no place beside us"
         );
+    }
+
+    /// Datagrams sealed for one peer, of which the last one is shorter, with a class of service.
+    fn trains(egress: &mut Egress, to: SocketAddr, class: u8) {
+        let mut graph = Graph::new("me".parse().unwrap());
+        let peer = graph.intern(&"peer".parse().unwrap());
+        let policy = Policy {
+            mode: Mode::Switch,
+            priority_inheritance: true,
+            ..Policy::default()
+        };
+        let mut forwarding = Forwarding::alone(graph.me(), policy);
+        let key = PacketKey::generate(PacketSpec::default(), &mut rand::rng());
+        let path = PeerPath {
+            via: peer,
+            nexthop: peer,
+            options: Options::PMTU_DISCOVERY,
+            mtu: 1400,
+            min_mtu: 1400,
+            udp: Some(UdpPath {
+                address: to,
+                socket: 0,
+            }),
+            out_key: Some(Arc::new(OutKey::new(&key))),
+            in_keys: Vec::new(),
+            known_at: Vec::new(),
+        };
+        forwarding.peers.insert(peer, Arc::new(path));
+        let there = Mac([2, 0, 0, 0, 0, 9]);
+        let macs = HashMap::from([(there, Owner::Node(peer))]);
+        let ips = IpTable::default();
+        forwarding.owners = Arc::new(Owners { macs, ips });
+        let mut outbound = Outbound::default();
+        for len in [1000; 9].into_iter().chain([500]) {
+            let mut frame = vec![0; len];
+            frame[..6].copy_from_slice(&there.0);
+            frame[6] = 2;
+            frame[12..16].copy_from_slice(&[8, 0, 0x45, class]);
+            outbound.seal(&mut frame, &forwarding, Instant::now(), egress);
+        }
+    }
+
+    #[test]
+    fn datagrams_that_leave_as_one_arrive_as_they_were() {
+        for ip in [
+            IpAddr::from(Ipv4Addr::LOCALHOST),
+            Ipv6Addr::LOCALHOST.into(),
+        ] {
+            let [ours, other] = [pair(ip).0, pair(ip).0];
+            let to = other.udp.local_addr().unwrap();
+            for class in [0, 0xb8] {
+                let mut egress = Egress::default();
+                trains(&mut egress, to, class);
+                let sent: Vec<Vec<u8>> = egress
+                    .datagrams()
+                    .map(|(_, bytes)| bytes.to_vec())
+                    .collect();
+                let trains: Vec<Train<'_>> = egress.trains().collect();
+                assert_eq!((sent.len(), trains.len()), (10, 1));
+                assert!(ours.takes_as_one(&trains[0]));
+                let mut departures = Departures::new(&ours);
+                departures.push(trains[0]);
+                departures.send(|_, error| panic!("{error}"));
+                let mut arrivals = Arrivals::new(true);
+                let mut came = Vec::new();
+                while came.len() < sent.len() {
+                    arrivals.receive(&other.udp);
+                    for (from, datagrams) in arrivals.each() {
+                        assert_eq!(from, ours.udp.local_addr().unwrap());
+                        let each = datagrams.bytes.chunks(datagrams.size);
+                        came.extend(each.map(<[u8]>::to_vec));
+                    }
+                }
+                assert!(came == sent);
+                assert!(ours.takes_as_one(&trains[0]), "the kernel took them");
+            }
+        }
     }
 
     #[test]
