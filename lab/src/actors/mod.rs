@@ -15,6 +15,7 @@ mod routertoml;
 mod tinc11;
 mod tincdir;
 mod unpacked;
+mod wireguard;
 
 pub use daemon::{Daemon, Memory};
 pub use flood::{Flood, Manner};
@@ -26,6 +27,7 @@ pub use radvd::radvd;
 pub use routed::route;
 pub use routertoml::{by_router_toml, leave_addresses};
 pub use tincdir::{Directory, File, NETNAME, NOTES, directory, note_every_script, path};
+pub use wireguard::{WireGuard, WireGuardEnd};
 
 pub(crate) use daemon::tail;
 
