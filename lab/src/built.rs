@@ -20,9 +20,14 @@ pub(crate) fn program(name: &str) -> Result<PathBuf, String> {
     })
 }
 
-/// Where `./prepare` unpacks a peer of that name, given where cargo put this program: `target/PROFILE/` or
-/// `target/PROFILE/deps/`.
+/// Where `./prepare` unpacks a peer of that name.
 pub(crate) fn peer(name: &str) -> PathBuf {
+    kept("peers").join(name)
+}
+
+/// What is kept under that name in the directory cargo builds into, given where cargo put this program:
+/// `target/PROFILE/` or `target/PROFILE/deps/`.
+pub(crate) fn kept(name: &str) -> PathBuf {
     let here = env::current_exe().unwrap_or_default();
     let profile = here
         .ancestors()
@@ -31,7 +36,7 @@ pub(crate) fn peer(name: &str) -> PathBuf {
     let target = profile
         .and_then(Path::parent)
         .unwrap_or_else(|| Path::new(""));
-    target.join("peers").join(name)
+    target.join(name)
 }
 
 /// Where cargo may have put `name`, given where it put this program: `target/PROFILE/` or `target/PROFILE/deps/`.

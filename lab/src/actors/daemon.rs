@@ -38,6 +38,27 @@ pub struct Memory {
     pub peak: u64,
 }
 
+impl Memory {
+    /// What a process has now, and the most it had so far.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub async fn of(process: &Process) -> Result<Self> {
+        let path = PathBuf::from(format!("/proc/{}/status", process.pid()));
+        let status = fs::read_to_string(&path).await;
+        let status = status.map_err(|reason| ActorError::File { path, reason })?;
+        let kilobytes = |what: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(what));
+            let number = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+            number.unwrap_or(0) * 1024
+        };
+        Ok(Self {
+            now: kilobytes("VmRSS:"),
+            peak: kilobytes("VmHWM:"),
+        })
+    }
+}
+
 impl Daemon {
     /// Starts `tincd -n v6router -D -d2`; what that is in the node was decided with [`install`](super::Programs::install). Its words, and
     /// those of its scripts, are appended to `log`.
@@ -121,18 +142,7 @@ impl Daemon {
     /// # Errors
     /// When it has ended.
     pub async fn memory(&self) -> Result<Memory> {
-        let path = PathBuf::from(format!("/proc/{}/status", self.process.pid()));
-        let status = fs::read_to_string(&path).await;
-        let status = status.map_err(|reason| ActorError::File { path, reason })?;
-        let kilobytes = |what: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(what));
-            let number = line.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
-            number.unwrap_or(0) * 1024
-        };
-        Ok(Memory {
-            now: kilobytes("VmRSS:"),
-            peak: kilobytes("VmHWM:"),
-        })
+        Memory::of(&self.process).await
     }
 
     /// How it ended, if it has.

@@ -120,13 +120,25 @@ impl Programs {
     /// # Errors
     /// [`ActorError::Missing`]: what was looked for, where, and how to get it.
     pub fn locate(daemons: Daemons) -> Result<Self> {
-        let mut found = Self {
-            tinc11: Tinc11::locate().ok(),
-            ..Self::default()
-        };
-        for product in daemons.products() {
+        let mut found = Self::of(daemons.products(), None)?;
+        found.tinc11 = found.tinc11.or_else(|| Tinc11::locate().ok());
+        Ok(found)
+    }
+
+    /// Looks for what these products need; `ours` is the program of v6router, if not the one built with the lab.
+    ///
+    /// # Errors
+    /// As [`Programs::locate`].
+    pub fn of(products: &[Product], ours: Option<&Path>) -> Result<Self> {
+        let mut found = Self::default();
+        for product in products {
             match product {
-                Product::V6router => found.v6router = Some(v6router()?),
+                Product::V6router => {
+                    found.v6router = Some(match ours {
+                        Some(path) => chosen(path, &path.display().to_string())?,
+                        None => v6router()?,
+                    });
+                }
                 Product::Tincd => found.tincd = Some(tincd(&TINCD)?),
                 Product::Tinc11 => found.tinc11 = Some(Tinc11::locate()?),
             }
@@ -194,20 +206,27 @@ impl Programs {
 }
 
 fn v6router() -> Result<PathBuf> {
-    const REMEDY: &str =
-        "build it with `cargo build --release`, or say in V6ROUTER_BIN where it is";
-    let missing = |searched| ActorError::Missing {
+    match env::var_os(V6ROUTER_BIN) {
+        Some(path) => chosen(
+            path.as_ref(),
+            &format!("{V6ROUTER_BIN} says {}", path.display()),
+        ),
+        None => built::program("v6router").map_err(no_v6router),
+    }
+}
+
+/// A program of ours that somebody has chosen, if it is there; `said` tells how.
+fn chosen(path: &Path, said: &str) -> Result<PathBuf> {
+    let absolute = path.canonicalize().ok().filter(|path| path.is_file());
+    absolute.ok_or_else(|| no_v6router(said.to_owned()))
+}
+
+fn no_v6router(searched: String) -> ActorError {
+    ActorError::Missing {
         product: Product::V6router.to_string(),
         searched,
-        remedy: REMEDY,
-    };
-    if let Some(chosen) = env::var_os(V6ROUTER_BIN) {
-        let chosen = PathBuf::from(chosen);
-        let absolute = chosen.canonicalize().ok().filter(|path| path.is_file());
-        return absolute
-            .ok_or_else(|| missing(format!("{V6ROUTER_BIN} says {}", chosen.display())));
+        remedy: "build it with `cargo build --release`, or say in V6ROUTER_BIN where it is",
     }
-    built::program("v6router").map_err(missing)
 }
 
 fn tincd(candidates: &[&str]) -> Result<PathBuf> {

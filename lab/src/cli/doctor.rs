@@ -3,7 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::ErrorKind;
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::Result;
@@ -201,14 +201,7 @@ const PROGRAMS: [Program; 5] = [
 impl Program {
     /// Looks where a node would.
     fn look(&self) -> Finding {
-        let paths = fabric::environment()
-            .into_iter()
-            .find(|(key, _)| *key == "PATH")
-            .map(|(_, paths)| paths);
-        let found: Option<PathBuf> = std::env::split_paths(&paths.unwrap_or_default())
-            .map(|folder| folder.join(self.name))
-            .find(|path| path.is_file());
-        match found {
+        match fabric::installed(self.name) {
             Some(path) => Finding::good(self.name, path.display().to_string()),
             None => Finding::bad(
                 self.name,

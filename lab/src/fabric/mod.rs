@@ -36,7 +36,7 @@ pub(crate) use check::socket as udp_socket;
 pub(crate) use files::NODE_BIN;
 pub use leaks::Traces;
 pub use node::Node;
-pub use process::{Capture, CommandSpec, ExecOutput, Process, environment};
+pub use process::{Capture, CommandSpec, ExecOutput, Process, environment, installed};
 pub(crate) use radios::AIR_CAPTURE;
 pub(crate) use thread::nft as load_ruleset;
 

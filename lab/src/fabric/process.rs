@@ -20,6 +20,9 @@ use super::{FabricError, Result};
 /// How long the kernel may take to end a process it was told to kill.
 const KILL_LIMIT: Duration = Duration::from_secs(5);
 
+/// A clock tick of proc_pid_stat(5), in milliseconds: USER_HZ, which is 100 on all that Debian runs on (time(7)).
+const TICK_MS: u64 = 10;
+
 /// What to start, and where its words go.
 #[derive(Debug, Clone)]
 pub struct CommandSpec {
@@ -123,6 +126,14 @@ pub fn environment() -> [(&'static str, OsString); 4] {
     ]
 }
 
+/// Where a program is that processes in nodes find by its name, if it is installed.
+#[must_use]
+pub fn installed(name: &str) -> Option<PathBuf> {
+    std::env::split_paths(PATH)
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file())
+}
+
 impl Capture {
     /// Opened where the lab's runner is, so that the name means what the caller means.
     pub(super) fn open(&self) -> Result<Stdio, Failure> {
@@ -200,12 +211,27 @@ impl Process {
     /// Whether it was stopped and can go on (SIGSTOP), see proc_pid_stat(5).
     #[must_use]
     pub fn is_frozen(&self) -> bool {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid()));
+        self.stat()
+            .is_some_and(|fields| fields.first().is_some_and(|state| state == "T"))
+    }
+
+    /// Processor time that it, with all its threads, has used so far in user and kernel mode; `None` once it has ended.
+    /// What the kernel does for its packets in interrupts is nobody's time. Fields 14 and 15 of proc_pid_stat(5).
+    #[must_use]
+    pub fn cpu_time(&self) -> Option<Duration> {
+        let fields = self.stat()?;
+        let ticks = |place: usize| fields.get(place)?.parse::<u64>().ok();
+        // Two fields, number and command, come before the first of these.
+        let used = ticks(11)?.checked_add(ticks(12)?)?;
+        Some(Duration::from_millis(used.saturating_mul(TICK_MS)))
+    }
+
+    /// The fields of its status from the third on, the state.
+    fn stat(&self) -> Option<Vec<String>> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).ok()?;
         // The command stands in brackets, in which there may be anything.
-        let state = stat
-            .ok()
-            .and_then(|stat| stat.rsplit_once(") ")?.1.chars().next());
-        state == Some('T')
+        let (_, fields) = stat.rsplit_once(") ")?;
+        Some(fields.split_whitespace().map(str::to_owned).collect())
     }
 
     /// Sends a signal; to a process that has ended, nothing.

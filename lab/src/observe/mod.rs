@@ -21,7 +21,7 @@ pub use capture::{Capture, Frames};
 pub use coap::{CoapAnswer, coap};
 pub use echo::Problem;
 pub use frames::FrameSocket;
-pub use ping::{Ping, PingReport, ping, reach};
+pub use ping::{Ping, PingReport, knock, ping, reach};
 pub use recording::Recording;
 pub use refusal::{Refusal, refusal};
 pub use state::{KernelState, kernel_state};

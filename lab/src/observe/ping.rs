@@ -92,9 +92,22 @@ pub async fn ping(node: &Node, target: IpAddr, how: &Ping) -> Result<PingReport>
 /// # Errors
 /// As [`ping`].
 pub async fn reach(node: &Node, target: IpAddr, within: Duration) -> Result<PingReport> {
+    knock(node, target, KNOCK, within).await
+}
+
+/// As [`reach`], with a pause between the requests that the caller chooses. At most 65,535 are sent.
+///
+/// # Errors
+/// As [`ping`].
+pub async fn knock(
+    node: &Node,
+    target: IpAddr,
+    pause: Duration,
+    within: Duration,
+) -> Result<PingReport> {
     let how = Ping {
         count: u16::MAX,
-        interval: KNOCK,
+        interval: pause,
         ..Ping::default()
     };
     run(node, target, &how, Some(Instant::now() + within)).await
