@@ -11,12 +11,12 @@ use anyhow::Result;
 use clap::Args;
 use nix::unistd::Pid;
 use serde::Serialize;
+use v6lab::bench::kilobytes;
 use v6lab::observe::{Traffic, traffic};
 use v6lab::report::amount;
 use v6lab::session;
 
 use super::Json;
-use super::bench::kilobytes;
 use super::keeper::{self, Note, Roster};
 
 /// Clears a terminal and goes to its upper left corner (ECMA-48).
