@@ -30,6 +30,7 @@ pub use tincdir::{Directory, File, NETNAME, NOTES, directory, note_every_script,
 pub use wireguard::{WireGuard, WireGuardEnd};
 
 pub(crate) use daemon::tail;
+pub(crate) use unpacked::LIBRARY_PATH;
 
 use std::path::PathBuf;
 

@@ -9,7 +9,7 @@ use crate::built;
 use crate::fabric::{FabricError, NODE_BIN, Node};
 
 /// The environment variable that names the directory of libraries that are not installed, and that directory in a node.
-pub(super) const LIBRARY_PATH: (&str, &str) = ("LD_LIBRARY_PATH", NODE_BIN);
+pub(crate) const LIBRARY_PATH: (&str, &str) = ("LD_LIBRARY_PATH", NODE_BIN);
 
 /// An unpacked peer.
 #[derive(Debug, Clone)]

@@ -32,7 +32,7 @@ pub(super) enum Kind {
     Plain,
     /// wireguard-go at both ends.
     WireGuard,
-    /// Daemons of tinc's protocol, left and right.
+    /// Daemons of tinc's protocol, left and right; in a star, the server's and the leaves'.
     Tinc(Box<[Side; 2]>),
 }
 

@@ -80,7 +80,7 @@ enum Command {
     ///
     /// Three labs are built, which must agree. Ends with 1 where they do not, or differ from theory (RFC 5128 section 3.3).
     Matrix(Json),
-    /// Measure tunnels of several daemons side by side, or the lab itself
+    /// Measure tunnels of several daemons side by side, stars of many nodes, or the lab itself
     ///
     /// Subjects take turns in each round, so that what else the machine does meets all of them alike; medians, ratios to
     /// tincd and the way they were measured are told. Ends with 1 where something could not be measured.
