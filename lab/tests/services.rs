@@ -27,6 +27,7 @@ fn main() {
         native_ipv6_leads_out_and_lets_nothing_in,
         ipv6_that_leads_astray_or_nowhere_has_addresses_and_no_way,
         who_can_do_without_ipv4_is_given_none,
+        who_has_no_ipv4_reaches_a_server_of_it_by_name,
     ]);
 }
 
@@ -207,5 +208,28 @@ async fn who_can_do_without_ipv4_is_given_none() {
     let routes = words(pi, &["ip", "-4", "route", "show", "default"]).await;
     assert_eq!(routes, "");
     assert!(answers(&lab, "node_one", WWW.into(), REACHED).await);
+    lab.down().await.unwrap();
+}
+
+async fn who_has_no_ipv4_reaches_a_server_of_it_by_name() {
+    let scenario = Scenario::builder("v6mostly")
+        .server("old", ["198.51.100.20/24"])
+        .venue(
+            "cafe",
+            "conference-v6mostly",
+            "203.0.113.50/24",
+            "192.168.1.0/24",
+        )
+        .pi("node_one", "cafe");
+    let lab = Lab::up(&Plan::new(&scenario.build().unwrap()))
+        .await
+        .unwrap();
+    let pi = lab.node("node_one").unwrap();
+    let by = "2001:db8:cafe:64::c633:6414";
+    let found = words(pi, &["getent", "ahostsv6", "old.example"]).await;
+    assert!(found.contains(by), "{found}");
+    let prefix = words(pi, &["getent", "ahostsv6", "ipv4only.arpa"]).await;
+    assert!(prefix.contains("2001:db8:cafe:64::c000:aa"), "{prefix}");
+    assert!(answers(&lab, "node_one", by.parse().unwrap(), REACHED).await);
     lab.down().await.unwrap();
 }

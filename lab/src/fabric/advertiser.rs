@@ -60,6 +60,8 @@ impl Node {
             prefix,
             preference: Preference::High,
             leads: Leads::Nowhere,
+            nat64: None,
+            pref64: false,
         };
         let interface = interface.to_owned();
         start(self, &Advertisement { interface, ipv6 }).await
@@ -95,6 +97,20 @@ async fn solicited(socket: &UdpSocket) {
     }
 }
 
+/// PREF64, the option that tells of a NAT64 by its prefix, a /96 (RFC 8781 section 4).
+fn pref64(prefix: Net) -> Option<[u8; 16]> {
+    let IpAddr::V6(addr) = prefix.addr else {
+        return None;
+    };
+    let mut option = [0; 16];
+    // Type 38, two times 8 bytes.
+    option[..2].copy_from_slice(&[38, 2]);
+    // The lifetime in units of 8 s stands in the upper 13 bits; the length's code for a /96, below, is 0.
+    option[2..4].copy_from_slice(&(ROUTER_LIFETIME / 8 << 3).to_be_bytes());
+    option[4..].copy_from_slice(&addr.octets()[..12]);
+    Some(option)
+}
+
 /// The message, sections 4.2 and 4.6.2. The kernel adds the checksum.
 fn message(ipv6: &Ipv6) -> Vec<u8> {
     // Bits 3 and 4 of the flags, RFC 4191 section 2.2.
@@ -118,5 +134,37 @@ fn message(ipv6: &Ipv6) -> Vec<u8> {
     if let IpAddr::V6(prefix) = ipv6.prefix.addr {
         message.extend(prefix.octets());
     }
+    message.extend(
+        ipv6.nat64
+            .filter(|_| ipv6.pref64)
+            .and_then(pref64)
+            .into_iter()
+            .flatten(),
+    );
     message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn guests_are_told_of_a_translator_only_where_the_venue_says_so() {
+        let mut ipv6 = Ipv6 {
+            prefix: "2001:db8:cafe:4::/64".parse().unwrap(),
+            preference: Preference::Medium,
+            leads: Leads::Out,
+            nat64: Some("2001:db8:64::/96".parse().unwrap()),
+            pref64: false,
+        };
+        let without = message(&ipv6);
+        ipv6.pref64 = true;
+        let with = message(&ipv6);
+        let option = with.strip_prefix(without.as_slice()).unwrap();
+        // Type, length, 225 times 8 s, and the first 96 bits.
+        let expected = [
+            38, 2, 0x07, 0x08, 0x20, 0x01, 0x0d, 0xb8, 0, 0x64, 0, 0, 0, 0, 0, 0,
+        ];
+        assert_eq!(option, expected);
+    }
 }

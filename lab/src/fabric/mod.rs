@@ -17,6 +17,7 @@ mod radios;
 mod resolver;
 mod services;
 mod thread;
+mod translator;
 
 use std::os::fd::AsFd;
 use std::sync::Arc;

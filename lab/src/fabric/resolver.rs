@@ -10,7 +10,7 @@ use tokio::net::UdpSocket;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{FabricError, Lab, Node, Result, check};
-use crate::model::{Answers, Dns};
+use crate::model::{Answers, Dns, Ipv6};
 use crate::plan::{DOMAIN, Plan, Role};
 
 /// Where resolvers listen.
@@ -70,7 +70,14 @@ pub(super) async fn proven(lab: &Lab) -> Result<()> {
                 .guest
                 .resolver
                 .unwrap_or_else(|| service.address.into());
-            prove(lab, lab.node(&guest.name)?, resolver, dns).await?;
+            prove(
+                lab,
+                lab.node(&guest.name)?,
+                resolver,
+                dns,
+                service.ipv6.as_ref(),
+            )
+            .await?;
         }
     }
     Ok(())
@@ -83,7 +90,26 @@ fn near(plan: &Plan, a: &str, b: &str) -> bool {
     plan.links.iter().any(|link| has(link, a) && has(link, b))
 }
 
-async fn prove(lab: &Lab, guest: &Node, resolver: IpAddr, dns: Dns) -> Result<()> {
+/// The IPv6 addresses that a resolver with DNS64 makes up for a machine: none if it has any of its own.
+pub(super) fn made_up(plan: &Plan, machine: &str, ipv6: &Ipv6) -> Vec<IpAddr> {
+    let all = plan.public_addresses(machine);
+    if all.iter().any(IpAddr::is_ipv6) {
+        return Vec::new();
+    }
+    let translated = all.iter().filter_map(|address| match address {
+        IpAddr::V4(address) => ipv6.translated(*address),
+        IpAddr::V6(_) => None,
+    });
+    translated.map(IpAddr::from).collect()
+}
+
+async fn prove(
+    lab: &Lab,
+    guest: &Node,
+    resolver: IpAddr,
+    dns: Dns,
+    ipv6: Option<&Ipv6>,
+) -> Result<()> {
     let servers = lab
         .plan
         .nodes
@@ -111,6 +137,11 @@ async fn prove(lab: &Lab, guest: &Node, resolver: IpAddr, dns: Dns) -> Result<()
         let truth = (Reply::Addresses(of(true)), Reply::Addresses(of(false)));
         let right = match dns.answers {
             Answers::Truth => found == truth,
+            Answers::Dns64 => {
+                let made_up = ipv6.map(|ipv6| made_up(&lab.plan, &server.name, ipv6));
+                let made_up = made_up.filter(|made_up| !made_up.is_empty());
+                found == (truth.0, made_up.map_or(truth.1, Reply::Addresses))
+            }
             Answers::NoAaaa if truth.0 == Reply::Addresses(Vec::new()) => {
                 found == (Reply::NoName, Reply::NoName)
             }

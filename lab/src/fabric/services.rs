@@ -14,9 +14,10 @@ use tokio::time::{Instant, sleep};
 
 use super::advertiser;
 use super::resolver::{self, INNER_PORT, PORT};
+use super::translator;
 use super::{CommandSpec, FabricError, Lab, Node, Result};
 use crate::model::Answers;
-use crate::plan::{Net, NodePlan, Plan, Ruleset, Service};
+use crate::plan::{DOMAIN, Net, NodePlan, Plan, Role, Ruleset, Service};
 
 /// How long a server may take to start, or a client to get what it is to have.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -29,6 +30,14 @@ const SERVING: &str = "started, version";
 
 /// The router's names without those that have IPv6 addresses only, in a node.
 const HALF_HOSTS: &str = "/run/hosts.ipv4";
+
+/// The addresses that a resolver with DNS64 makes up, in a node.
+const MADE_UP_HOSTS: &str = "/run/hosts.dns64";
+
+/// By which name hosts ask for the prefix of a NAT64, and its IPv4 addresses (RFC 7050 section 8).
+const IPV4_ONLY: &str = "ipv4only.arpa";
+const IPV4_ONLY_ADDRESSES: [Ipv4Addr; 2] =
+    [Ipv4Addr::new(192, 0, 0, 170), Ipv4Addr::new(192, 0, 0, 171)];
 
 /// What dhcpcd says when a server sends it option 108.
 const DOES_WITHOUT: &str = "IPv6-Only Preferred received";
@@ -60,12 +69,16 @@ pub(super) async fn start(lab: &Lab) -> Result<()> {
             serve(node, service, &lab.plan).await?;
         }
         match &plan.advertisement {
-            Some(advertisement) => advertiser::start(node, advertisement).await,
+            Some(advertisement) => {
+                translator::start(node, &advertisement.ipv6).await?;
+                advertiser::start(node, advertisement).await
+            }
             None => Ok(()),
         }
     }))
     .await?;
     try_join_all(planned().map(async |(node, plan)| move_in(node, plan).await)).await?;
+    translator::proven(lab).await?;
     resolver::proven(lab).await
 }
 
@@ -155,6 +168,9 @@ async fn serve(node: &Node, service: &Service, plan: &Plan) -> Result<()> {
     {
         node.write_file(HALF_HOSTS, half_hosts(plan), 0o644).await?;
     }
+    if let Some(made_up) = made_up(service, plan) {
+        node.write_file(MADE_UP_HOSTS, made_up, 0o644).await?;
+    }
     args.extend(names(service));
     args.extend(addresses(service, plan));
     let log = node.var_log().join("dnsmasq.log");
@@ -196,6 +212,12 @@ fn names(service: &Service) -> Vec<String> {
     let mut args = vec![format!("--port={port}")];
     match dns.answers {
         Answers::Truth => args.push("--local=/#/".to_owned()),
+        Answers::Dns64 => {
+            args.extend([
+                "--local=/#/".to_owned(),
+                format!("--addn-hosts={MADE_UP_HOSTS}"),
+            ]);
+        }
         Answers::NoAaaa => {
             args.extend(["--local=/#/", "--no-hosts"].map(str::to_owned));
             args.push(format!("--addn-hosts={HALF_HOSTS}"));
@@ -219,6 +241,27 @@ fn half_hosts(plan: &Plan) -> String {
         address.is_some_and(|address| address.parse::<Ipv4Addr>().is_ok())
     });
     lines.map(|line| format!("{line}\n")).collect()
+}
+
+/// What is made up (RFC 6147 section 5.1): an IPv6 address for each of IPv4 that a name without IPv6 has. The lab's names
+/// do not change, so that all is known when the router starts.
+fn made_up(service: &Service, plan: &Plan) -> Option<String> {
+    let ipv6 = service.ipv6?;
+    if service.dns?.answers != Answers::Dns64 {
+        return None;
+    }
+    let mut text = String::new();
+    let mut add = |address: IpAddr, name: &str| text.push_str(&format!("{address} {name}\n"));
+    for address in IPV4_ONLY_ADDRESSES {
+        add(address.into(), IPV4_ONLY);
+        add(ipv6.translated(address)?.into(), IPV4_ONLY);
+    }
+    for server in plan.nodes.iter().filter(|node| node.role == Role::Server) {
+        for address in resolver::made_up(plan, &server.name, &ipv6) {
+            add(address, &format!("{}.{DOMAIN}", server.name));
+        }
+    }
+    Some(text)
 }
 
 /// What dnsmasq is told of addresses.

@@ -180,7 +180,9 @@ impl VenueKind {
             .collect();
         let routers: Vec<_> = routers.iter().map(Said::as_ref).collect();
         let (dhcp, ipv6) = (services::dhcp(&said)?, services::ipv6(&said)?);
+        let dns = services::dns(&said)?;
         services::without_ipv4(&said, dhcp, ipv6)?;
+        services::made_up(&said, dns, ipv6)?;
         let (nat, udp_timeout) = router(home, &routers, || source.error("missing field `nat`"))?;
         let files: Vec<_> = said
             .iter()
@@ -201,7 +203,7 @@ impl VenueKind {
             house: house(home, &files)?,
             link: link(&links)?,
             dhcp,
-            dns: services::dns(&said)?,
+            dns,
             ipv6,
         })
     }

@@ -1,6 +1,7 @@
 //! What a venue serves to those who come in: addresses (`[dhcp]`), names (`[dns]`) and IPv6 (`[ipv6]`).
 
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
@@ -15,6 +16,12 @@ const SHORTEST_LEASE: u32 = 120;
 
 /// How long a client may stay without IPv4 at least, in seconds (`MIN_V6ONLY_WAIT` of RFC 8925).
 const SHORTEST_IPV6_ONLY: u32 = 300;
+
+/// The prefix that is the same everywhere, RFC 6052 section 2.1.
+const WELL_KNOWN: Net = Net {
+    addr: IpAddr::V6(Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0)),
+    len: 96,
+};
 
 /// The longest delay of an answer in seconds. Clients have given up long before.
 const LONGEST_DELAY: f64 = 60.0;
@@ -46,6 +53,23 @@ pub struct Ipv6 {
     pub preference: Preference,
     /// Where it leads.
     pub leads: Leads,
+    /// The prefix, a /96, by which guests reach IPv4 addresses through a translator (NAT64, RFC 6052 section 2.2).
+    pub nat64: Option<Net>,
+    /// Whether guests are told of it (PREF64, RFC 8781).
+    pub pref64: bool,
+}
+
+impl Ipv6 {
+    /// What stands for an IPv4 address among guests, where there is a NAT64: the last four bytes are the address.
+    #[must_use]
+    pub fn translated(&self, address: Ipv4Addr) -> Option<Ipv6Addr> {
+        match self.nat64?.addr {
+            IpAddr::V6(prefix) => {
+                Some((u128::from(prefix) | u128::from(u32::from(address))).into())
+            }
+            IpAddr::V4(_) => None,
+        }
+    }
 }
 
 /// Default router preference (RFC 4191).
@@ -86,6 +110,8 @@ pub enum Answers {
     NoAaaa,
     /// That there is no such name (NXDOMAIN).
     Nxdomain,
+    /// What is so, and of a name without IPv6 addresses those by which the venue's NAT64 reaches it (DNS64, RFC 6147).
+    Dns64,
     /// Nothing at all.
     Nothing,
 }
@@ -97,6 +123,7 @@ impl fmt::Display for Answers {
             Self::Itself => "answers its own address to everything",
             Self::NoAaaa => "knows no IPv6 addresses",
             Self::Nxdomain => "denies every name",
+            Self::Dns64 => "answers the truth and makes up for missing IPv6 addresses",
             Self::Nothing => "answers nothing",
         })
     }
@@ -126,6 +153,8 @@ pub(super) struct Ipv6Table {
     prefix: Option<Net>,
     preference: Option<Preference>,
     leads: Option<Leads>,
+    nat64: Option<Net>,
+    pref64: Option<bool>,
 }
 
 impl fmt::Display for Leads {
@@ -144,6 +173,8 @@ impl Over for Ipv6Table {
             prefix: self.prefix.or(base.prefix),
             preference: self.preference.or(base.preference),
             leads: self.leads.or(base.leads),
+            nat64: self.nat64.or(base.nat64),
+            pref64: self.pref64.or(base.pref64),
         }
     }
 }
@@ -226,6 +257,14 @@ pub(super) fn ipv6(said: &[Said<'_, &VenueFile>]) -> Result<Option<Ipv6>, ModelE
     let leads = table
         .leads
         .ok_or_else(|| missing("where it `leads`: \"out\", \"astray\" or \"nowhere\""))?;
+    if let Some(nat64) = table.nat64 {
+        translates(nat64, prefix, leads)
+            .map_err(|reason| first.error(format!("nat64 = {nat64}: {reason}")))?;
+    }
+    let pref64 = table.pref64.unwrap_or_default();
+    if pref64 && table.nat64.is_none() {
+        return Err(first.error("`pref64` tells guests of a `nat64`, and there is none"));
+    }
     let behind = said
         .iter()
         .find_map(|said| said.part(|file| file.behind.as_ref()));
@@ -238,7 +277,52 @@ pub(super) fn ipv6(said: &[Said<'_, &VenueFile>]) -> Result<Option<Ipv6>, ModelE
         prefix,
         preference: table.preference.unwrap_or_default(),
         leads,
+        nat64: table.nat64,
+        pref64,
     }))
+}
+
+/// Whether a translator can serve guests by that prefix.
+fn translates(nat64: Net, guests: Net, leads: Leads) -> Result<(), &'static str> {
+    let IpAddr::V6(addr) = nat64.addr else {
+        return Err("an IPv6 /96, e.g. \"2001:db8:64::/96\"");
+    };
+    if nat64.len != 96 || nat64.network() != nat64 || addr.octets()[8] != 0 {
+        return Err(
+            "an IPv6 /96 whose bits 64 to 71 are zero (RFC 6052 section 2.2), e.g. \"2001:db8:64::/96\"",
+        );
+    }
+    if nat64 == WELL_KNOWN {
+        return Err(
+            "the well-known prefix is for global IPv4 addresses (RFC 6052 section 3.1), and those of labs are not",
+        );
+    }
+    if guests.contains(nat64.addr) {
+        return Err("guests make themselves addresses of `prefix`, of which it is a part");
+    }
+    if leads != Leads::Out {
+        return Err("it needs an [ipv6] that leads out");
+    }
+    Ok(())
+}
+
+/// A resolver makes up IPv6 addresses only where something translates.
+pub(super) fn made_up(
+    said: &[Said<'_, &VenueFile>],
+    dns: Option<Dns>,
+    ipv6: Option<Ipv6>,
+) -> Result<(), ModelError> {
+    let makes_up = dns.is_some_and(|dns| dns.answers == Answers::Dns64);
+    let translates = ipv6.is_some_and(|ipv6| ipv6.nat64.is_some());
+    let table = said
+        .iter()
+        .find_map(|said| said.part(|file| file.dns.as_ref()));
+    match table {
+        Some(table) if makes_up && !translates => {
+            Err(table.error("`answers = \"dns64\"` needs an [ipv6] with a `nat64`"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Option 108 is for places where one can do without IPv4.

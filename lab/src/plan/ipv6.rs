@@ -29,6 +29,15 @@ table ip6 lab {
 }
 ";
 
+/// What a translator hands back to the router leaves like what guests send by IPv4 (RFC 6146 section 1.2).
+const TRANSLATED: &str = "
+table ip lab {
+  chain forward {
+    iifname nat64 accept
+  }
+}
+";
+
 impl Wiring {
     /// The way between the core and those of its neighbours on `interface` that have IPv6 for their guests.
     pub(super) fn ipv6_outside(
@@ -83,6 +92,9 @@ impl Wiring {
                     Leads::Astray => LOSES,
                     Leads::Nowhere => "",
                 });
+                if ipv6.nat64.is_some() {
+                    ruleset.text.push_str(TRANSLATED);
+                }
             }
         }
         for (guest, interface) in guests {

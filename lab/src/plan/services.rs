@@ -23,6 +23,9 @@ pub struct Service {
     pub dhcp: Option<DhcpService>,
     /// The names it knows, if it knows any.
     pub dns: Option<Dns>,
+    /// What guests are told of IPv6, on which names may depend.
+    #[serde(skip)]
+    pub ipv6: Option<Ipv6>,
 }
 
 /// What a router tells those who come in of IPv6.
@@ -118,6 +121,7 @@ impl Wiring {
                 address,
                 dhcp,
                 dns: kind.dns,
+                ipv6: kind.ipv6,
             });
         }
     }

@@ -190,7 +190,16 @@ impl fmt::Display for NodePlan {
             write!(f, "{service}")?;
         }
         if let Some(Advertisement { ipv6, .. }) = &self.advertisement {
-            writeln!(f, "  advertises {} that leads {}", ipv6.prefix, ipv6.leads)?;
+            write!(f, "  advertises {} that leads {}", ipv6.prefix, ipv6.leads)?;
+            if let Some(nat64) = ipv6.nat64 {
+                let told = if ipv6.pref64 {
+                    "told of"
+                } else {
+                    "not told of"
+                };
+                write!(f, ", NAT64 by {nat64}, which guests are {told}")?;
+            }
+            writeln!(f)?;
         }
         if let Some(resolver) = self.guest.resolver {
             writeln!(f, "  resolver {resolver}")?;
