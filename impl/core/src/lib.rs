@@ -32,6 +32,7 @@ pub mod graph;
 pub mod legacy;
 pub mod meta;
 pub mod name;
+pub mod nat64;
 pub mod node;
 
 pub mod offload;
