@@ -12,6 +12,7 @@ use tracing::{debug, info};
 use v6router_core::name::NodeName;
 
 use super::listen::port_number;
+use super::nat64::translated;
 use super::proxy::{self, Surroundings, Target};
 use super::race;
 use super::resolve::{ResolveError, look_up};
@@ -72,7 +73,13 @@ pub(crate) async fn dial(
 
 async fn targets(node: &NodeName, address: &Address, setup: &DialSetup) -> Vec<Target> {
     match look_up(address, setup.family).await {
-        Ok(found) => found.into_iter().map(Target::Address).collect(),
+        // Who has a proxy leaves the way to it.
+        Ok(found) if setup.proxy.is_some() => found.into_iter().map(Target::Address).collect(),
+        Ok(mut found) => {
+            let translated = translated(&found, setup).await;
+            found.extend(translated.into_iter().filter(|at| setup.family.takes(at)));
+            found.into_iter().map(Target::Address).collect()
+        }
         // Where only a proxy gets out, often only the proxy can look up names.
         Err(ResolveError::Failed(host, _) | ResolveError::Slow(host))
             if setup.proxy.is_some() && Target::is_fit(&host) =>

@@ -10,6 +10,7 @@ pub(crate) mod dial;
 pub(crate) mod icmp6;
 pub(crate) mod listen;
 pub(crate) mod meta;
+pub(crate) mod nat64;
 pub(crate) mod neighbours;
 pub(crate) mod notify;
 pub(crate) mod proxy;
