@@ -57,6 +57,9 @@ option domain_name_servers, interface_mtu, ipv6_only_preferred
 nohook hostname, ntp-common.conf, chrony.conf, timesyncd.conf, openntpd.conf
 ";
 
+/// What is added where the client is not to write resolv.conf.
+const KEEPS_RESOLVER: &str = "nohook resolv.conf\n";
+
 /// Starts what routers serve, then what their guests ask with, and waits until those have what the plan says.
 pub(super) async fn start(lab: &Lab) -> Result<()> {
     let planned = || {
@@ -93,7 +96,7 @@ async fn move_in(node: &Node, plan: &NodePlan) -> Result<()> {
     let Some(interface) = &plan.guest.asks_on else {
         return Ok(());
     };
-    ask(node, interface).await?;
+    ask(node, interface, plan.guest.resolver).await?;
     let mut addresses = plan
         .interfaces
         .iter()
@@ -302,8 +305,12 @@ fn addresses(service: &Service, plan: &Plan) -> Vec<String> {
 }
 
 /// Starts a guest's dhcpcd.
-async fn ask(node: &Node, interface: &str) -> Result<()> {
-    node.write_file(CLIENT_CONF, CLIENT, 0o644).await?;
+async fn ask(node: &Node, interface: &str, resolver: Option<IpAddr>) -> Result<()> {
+    // Who was told to do without IPv4 has its resolver by IPv6, and the client would put nobody in its place.
+    let told_otherwise = resolver.is_some_and(|resolver| resolver.is_ipv6());
+    let conf = if told_otherwise { KEEPS_RESOLVER } else { "" };
+    node.write_file(CLIENT_CONF, format!("{CLIENT}{conf}"), 0o644)
+        .await?;
     let dhcpcd = CommandSpec::new("dhcpcd")
         .args(["--nobackground", "--config", CLIENT_CONF, interface])
         .log_to(client_log(node));
