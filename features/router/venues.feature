@@ -29,6 +29,16 @@ Feature: A Pi that is a router by router.toml is one in every venue
       | low-mtu           | 655  |
       | satellite-geo     | 655  |
 
+  Scenario: Where there is no IPv4, a server known by its IPv4 number is found through the venue's NAT64
+    Given the network "how-to" with cafe like "conference-v6mostly"
+    And tinc is set up as it should be, by router.toml
+    And somebody listens between cafe and node_one
+    When all daemons are started
+    Then laptop reaches www within 20 s, and how soon is told
+    And node_one reaches www within 5 s
+    And www reaches laptop within 2 s
+    And pings from laptop to www go by UDP 655 within 15 s
+
   Scenario: A Pi that moves on takes its prefix along
     Given the network "roaming"
     And tinc is set up as it should be, by router.toml

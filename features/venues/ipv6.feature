@@ -26,7 +26,7 @@ Feature: IPv6 of a venue neither disturbs the Pi's own nor is needed for it
     When all daemons are started
     Then laptop reaches www within 40 s, and how soon is told
 
-  Scenario: Where IPv4 is not given to who can do without, the server's number leads nowhere
+  Scenario: Where IPv4 is not given to who can do without, a router by scripts has no way to the server's number
     Given the network "how-to" with cafe like "conference-v6mostly"
     And tinc is set up as it should be
     When all daemons are started
