@@ -106,7 +106,7 @@ fn pref64(prefix: Net) -> Option<[u8; 16]> {
     // Type 38, two times 8 bytes.
     option[..2].copy_from_slice(&[38, 2]);
     // The lifetime in units of 8 s stands in the upper 13 bits; the length's code for a /96, below, is 0.
-    option[2..4].copy_from_slice(&(ROUTER_LIFETIME / 8 << 3).to_be_bytes());
+    option[2..4].copy_from_slice(&((ROUTER_LIFETIME / 8) << 3).to_be_bytes());
     option[4..].copy_from_slice(&addr.octets()[..12]);
     Some(option)
 }
