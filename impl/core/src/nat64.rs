@@ -25,7 +25,8 @@ pub struct Prefix {
 }
 
 impl Prefix {
-    /// The prefix that an address of [`WELL_KNOWN_NAME`] has, unless it has none or could have two (RFC 7050 section 3).
+    /// The prefix that an address of [`WELL_KNOWN_NAME`] has, unless there is none or could be two (RFC 7050
+    /// section 3).
     #[must_use]
     pub fn discovered(address: Ipv6Addr) -> Option<Self> {
         let octets = address.octets();

@@ -246,7 +246,7 @@ fn half_hosts(plan: &Plan) -> String {
     lines.map(|line| format!("{line}\n")).collect()
 }
 
-/// What is made up (RFC 6147 section 5.1): an IPv6 address for each of IPv4 that a name without IPv6 has. The lab's names
+/// What is made up (RFC 6147 section 5.1): an IPv6 address for each of IPv4 that a name without IPv6 has. The names
 /// do not change, so that all is known when the router starts.
 fn made_up(service: &Service, plan: &Plan) -> Option<String> {
     let ipv6 = service.ipv6?;

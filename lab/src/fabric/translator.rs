@@ -1,5 +1,5 @@
-//! A venue's NAT64, by Debian's tayga: a translator of single packets (RFC 7915) on a TUN, behind which the router's own
-//! NAT of IPv4 makes many hosts one address, as stateful ones (RFC 6146) do in one box.
+//! A venue's NAT64, by Debian's tayga: a translator of single packets (RFC 7915) on a TUN, behind which the router's
+//! own NAT of IPv4 makes many hosts one address, as stateful ones (RFC 6146) do in one box.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -20,8 +20,8 @@ const CONFIGURATION: &str = "/etc/tayga.conf";
 /// Its interface, which rulesets know too.
 const INTERFACE: &str = "nat64";
 
-/// Which IPv4 addresses guests have between it and the NAT, and its own: of the network for benchmarks (RFC 2544 appendix
-/// C.2.2), since no venue has it as its own.
+/// Which IPv4 addresses guests have between it and the NAT, and its own: of the network for benchmarks (RFC 2544
+/// appendix C.2.2), since no venue has it as its own.
 const POOL: &str = "198.18.0.0/16";
 const OWN: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
 

@@ -11,8 +11,8 @@ use super::dial::DialSetup;
 use super::resolve::look_up;
 use crate::config::{Address, Family};
 
-/// By which addresses the network translates to those that were found, where all of them are of IPv4 and there is no route
-/// to any. Only then its resolver is asked for the prefix (RFC 7050).
+/// By which addresses the network translates to those that were found, where all of them are of IPv4 and there is no
+/// route to any. Only then its resolver is asked for the prefix (RFC 7050).
 pub(crate) async fn translated(found: &[SocketAddr], setup: &DialSetup) -> Vec<SocketAddr> {
     let lacks_route = |address: &SocketAddr| address.is_ipv4() && !has_route(*address, setup);
     let Some(first) = found.first().filter(|_| found.iter().all(lacks_route)) else {
