@@ -1,5 +1,9 @@
 //! What the kernel leaves to us to cut, and what we join for it: frames come out as if nobody had
 //! saved any work.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a test takes the time from the clock"
+)]
 
 mod given;
 #[path = "../routing/mod.rs"]
