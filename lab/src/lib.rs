@@ -6,7 +6,7 @@
 //! as written, [`plan`] the same with every name, address and route decided, [`nat`] the rulesets of the venues' routers,
 //! [`session`] the walls around a run, [`fabric`] the network itself, [`places`] the rules of venues, [`probe`] what a
 //! venue does to UDP, [`observe`] what can be seen there, [`actors`] the daemons, [`steps`] the features' words,
-//! [`report`] what is told, and [`run`] all of it together. [`bench`] measures, by what stands before [`steps`].
+//! [`report`] what is told, and [`run`] all of it together. [`mod@bench`] measures, by what stands before [`steps`].
 
 pub mod actors;
 pub mod bench;
