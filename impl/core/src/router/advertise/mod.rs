@@ -17,9 +17,13 @@ pub const MAX_INITIAL_INTERVAL: Duration = Duration::from_secs(16);
 /// The shortest pause between two advertisements to everybody (RFC 4861 section 10,
 /// `MIN_DELAY_BETWEEN_RAS`).
 pub const MIN_DELAY_BETWEEN: Duration = Duration::from_secs(3);
-/// How long an answer to a solicitation may wait, so that routers do not answer all at once
+/// How long an answer to everybody may wait, so that routers do not answer all at once
 /// (RFC 4861 section 10, `MAX_RA_DELAY_TIME`).
 pub const MAX_ANSWER_DELAY: Duration = Duration::from_millis(500);
+/// How long an answer to the host that asked may wait; ours. RFC 4861 has the same half a second, but
+/// what one host is told disturbs no other, and the host begins to check its address only then, which
+/// takes Linux one to two seconds more.
+pub const MAX_LONE_ANSWER_DELAY: Duration = Duration::from_millis(20);
 /// Shortest and longest interval between two unsolicited advertisements that may be asked for
 /// (RFC 4861 section 6.2.1, `MaxRtrAdvInterval`).
 pub const INTERVALS: [Duration; 2] = [Duration::from_secs(4), Duration::from_secs(1800)];

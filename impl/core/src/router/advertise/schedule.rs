@@ -9,7 +9,7 @@ use rand_core::CryptoRng;
 use super::content::{Retired, Service, advertisement};
 use super::{
     ANSWERS, AdvertiseSettings, MAX_ANSWER_DELAY, MAX_INITIAL_ADVERTISEMENTS, MAX_INITIAL_INTERVAL,
-    MIN_DELAY_BETWEEN,
+    MAX_LONE_ANSWER_DELAY, MIN_DELAY_BETWEEN,
 };
 use crate::budget::Budget;
 use crate::subnet::Mac;
@@ -202,7 +202,7 @@ impl Schedule {
                 return;
             }
             if self.waiting.len() < MAX_WAITING && self.answers.take(now) {
-                let due = now + uniform(MAX_ANSWER_DELAY, rng);
+                let due = now + uniform(MAX_LONE_ANSWER_DELAY, rng);
                 self.waiting.insert(host, due);
                 return;
             }
