@@ -8,7 +8,7 @@ use std::path::Path;
 
 use nix::libc;
 use tun_rs::{DeviceBuilder, Layer, SyncDevice};
-use v6router_core::offload::Header;
+use v6router_core::offload::{Header, Malformed};
 use v6router_core::subnet::Mac;
 use v6router_core::wire::ethernet::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, HEADER_LEN};
 
@@ -120,28 +120,19 @@ impl Interface {
         interface: Option<&str>,
         offload: bool,
     ) -> io::Result<Self> {
-        let plain = |device| Self {
-            device,
-            offload: None,
-        };
-        let interface = if path != CLONE_DEVICE {
-            plain(adopt(path, kind, interface)?)
-        } else if let Some(device) = offload.then(|| builder().offload(true).build_sync().ok()) {
-            // A kernel without it gives a plain one, and says why it gives none.
-            match device {
-                Some(device) => Self {
-                    offload: Some(Offload {
-                        udp: device.udp_gso(),
-                    }),
-                    device,
-                },
-                None => plain(builder().build_sync()?),
+        let is_clone = path == CLONE_DEVICE;
+        let offloading = (offload && is_clone).then(|| builder().offload(true).build_sync().ok());
+        let (device, offload) = match offloading.flatten() {
+            Some(device) => {
+                let udp = device.udp_gso();
+                (device, Some(Offload { udp }))
             }
-        } else {
-            plain(builder().build_sync()?)
+            // A kernel without it gives a plain one, and says why it gives none.
+            None if is_clone => (builder().build_sync()?, None),
+            None => (adopt(path, kind, interface)?, None),
         };
-        interface.device.set_nonblocking(true)?;
-        Ok(interface)
+        device.set_nonblocking(true)?;
+        Ok(Self { device, offload })
     }
 
     /// Reads a frame or packet, with what is to be done with it.
@@ -152,11 +143,11 @@ impl Interface {
         let mut header = [0; Header::LEN];
         let mut parts = [IoSliceMut::new(&mut header), IoSliceMut::new(buffer)];
         let len = self.device.recv_vectored(&mut parts)?;
-        let len = len
-            .checked_sub(Header::LEN)
-            .ok_or(io::ErrorKind::InvalidData)?;
-        let header = Header::parse(header).map_err(io::Error::other)?;
-        Ok((header, len))
+        // A frame of a kind that nobody asked for is none.
+        Ok(match Header::parse(header) {
+            Ok(header) => (header, len.saturating_sub(Header::LEN)),
+            Err(Malformed) => (Header::default(), 0),
+        })
     }
 
     fn write(&self, header: Header, bytes: &[u8]) -> io::Result<()> {
