@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Drawings of networks, remarks on failed scenarios, and how many passed and failed.
+/// Drawings of networks, remarks on failed scenarios, how many passed, and which failed.
 #[derive(Debug, Default)]
 pub struct Notes(Mutex<Left>);
 
@@ -16,7 +16,7 @@ struct Left {
     /// By file and line of the scenario.
     remarks: HashMap<(PathBuf, usize), String>,
     passed: usize,
-    failed: usize,
+    failures: Vec<String>,
 }
 
 impl Notes {
@@ -37,14 +37,24 @@ impl Notes {
     #[must_use]
     pub fn counts(&self) -> (usize, usize) {
         let left = self.left();
-        (left.passed, left.failed)
+        (left.passed, left.failures.len())
     }
 
-    /// Counts a scenario.
-    pub(super) fn count(&self, passed: bool) {
-        let mut left = self.left();
-        left.passed += usize::from(passed);
-        left.failed += usize::from(!passed);
+    /// The scenarios that failed, each with its place, the step and the reason, as they are to be read again at the
+    /// end of a long run.
+    #[must_use]
+    pub fn failures(&self) -> Vec<String> {
+        self.left().failures.clone()
+    }
+
+    /// Counts a scenario that passed.
+    pub(super) fn passed(&self) {
+        self.left().passed += 1;
+    }
+
+    /// Counts a scenario that failed.
+    pub(super) fn failed(&self, failure: String) {
+        self.left().failures.push(failure);
     }
 
     /// The drawing of that title, the first time it is asked for.

@@ -31,7 +31,8 @@ pub(crate) struct Terminal<Out> {
     notes: Arc<Notes>,
     began: Option<SystemTime>,
     step_began: Option<SystemTime>,
-    failed_here: bool,
+    /// The step that failed in the scenario that is told, and why.
+    failed_here: Option<String>,
     passed_steps: usize,
     failed_steps: usize,
     parsing_errors: usize,
@@ -56,7 +57,7 @@ impl<Out: Write> Terminal<Out> {
             notes,
             began: None,
             step_began: None,
-            failed_here: false,
+            failed_here: None,
             passed_steps: 0,
             failed_steps: 0,
             parsing_errors: 0,
@@ -91,7 +92,7 @@ impl<Out: Write> Terminal<Out> {
         match &event.event {
             Scenario::Started => {
                 self.began = Some(at);
-                self.failed_here = false;
+                self.failed_here = None;
                 writeln!(
                     self.out,
                     "\n  {}: {}   line {}",
@@ -103,9 +104,7 @@ impl<Out: Write> Terminal<Out> {
             }
             Scenario::Hook(_, Hook::Failed(_, reason)) => {
                 self.hook_errors += 1;
-                self.failed_here = true;
-                self.mark("FAIL", RED, TAKING_DOWN)?;
-                self.indented(&text_of(reason))
+                self.failure(TAKING_DOWN, TAKING_DOWN, &text_of(reason))
             }
             Scenario::Finished => self.finished(at, feature, scenario),
             Scenario::Log(text) => self.indented(text),
@@ -136,11 +135,17 @@ impl<Out: Write> Terminal<Out> {
             Step::Skipped => self.mark("skip", RED, &text),
             Step::Failed(_, _, _, reason) => {
                 self.failed_steps += 1;
-                self.failed_here = true;
-                self.mark("FAIL", RED, &line)?;
-                self.indented(&reason_of(reason))
+                self.failure(&line, &text, &reason_of(reason))
             }
         }
+    }
+
+    /// Tells that something failed, and keeps the first of a scenario's failures for the end.
+    fn failure(&mut self, line: &str, what: &str, why: &str) -> io::Result<()> {
+        self.failed_here
+            .get_or_insert_with(|| format!("    {what}\n{}", indented(why)));
+        self.mark("FAIL", RED, line)?;
+        self.indented(why)
     }
 
     fn finished(
@@ -150,14 +155,18 @@ impl<Out: Write> Terminal<Out> {
         scenario: &gherkin::Scenario,
     ) -> io::Result<()> {
         let took = time(since(self.began, at));
-        self.notes.count(!self.failed_here);
         let file = feature.path.as_deref().unwrap_or_else(|| Path::new(""));
-        if let Some(remark) = self.notes.take_remark(file, scenario.position.line) {
+        let line = scenario.position.line;
+        if let Some(remark) = self.notes.take_remark(file, line) {
             self.indented(&remark)?;
         }
-        if !self.failed_here {
+        let Some(failure) = self.failed_here.take() else {
+            self.notes.passed();
             return writeln!(self.out, "    passed in {}", took.trim_start());
-        }
+        };
+        let (name, file) = (&scenario.name, shown(file));
+        self.notes
+            .failed(format!("  {name}   {file}:{line}\n{failure}"));
         writeln!(self.out, "    FAILED after {}", took.trim_start())
     }
 
@@ -170,8 +179,7 @@ impl<Out: Write> Terminal<Out> {
     }
 
     fn indented(&mut self, text: &str) -> io::Result<()> {
-        text.lines()
-            .try_for_each(|line| writeln!(self.out, "         {line}"))
+        write!(self.out, "{}", indented(text))
     }
 }
 
@@ -222,6 +230,13 @@ impl<W: cucumber::World, Out: Write> Stats<W> for Terminal<Out> {
 const GREEN: &str = "\x1b[32m";
 const RED: &str = "\x1b[31m";
 const RESET: &str = "\x1b[0m";
+
+/// What belongs to the line above it.
+fn indented(text: &str) -> String {
+    text.lines()
+        .map(|line| format!("         {line}\n"))
+        .collect()
+}
 
 fn since(began: Option<SystemTime>, at: SystemTime) -> Duration {
     began
@@ -308,8 +323,8 @@ mod tests {
     Given a mood nobody thought of
 ";
 
-    /// What a run of `FEATURE` leaves on the terminal, and how many passed and failed.
-    async fn told() -> (String, (usize, usize)) {
+    /// What a run of `FEATURE` leaves on the terminal, and what it notes.
+    async fn told() -> (String, Arc<Notes>) {
         let file = std::env::temp_dir().join(format!("v6lab-moods-{}.feature", std::process::id()));
         std::fs::write(&file, FEATURE).unwrap();
         let (page, notes) = (Page::default(), Arc::new(Notes::default()));
@@ -328,13 +343,13 @@ mod tests {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        (String::from_utf8(bytes).unwrap(), notes.counts())
+        (String::from_utf8(bytes).unwrap(), notes)
     }
 
     #[tokio::test]
     async fn a_run_reads_as_a_story() {
-        let (text, counts) = told().await;
-        assert_eq!(counts, (2, 2), "{text}");
+        let (text, notes) = told().await;
+        assert_eq!(notes.counts(), (2, 2), "{text}");
         assert_eq!(text.matches("a -- b").count(), 1, "drawn once: {text}");
         assert!(text.contains("    ok   Given the network"), "{text}");
         assert!(
@@ -342,5 +357,14 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("nobody has written this step"), "{text}");
+        let [bad, new] = &notes.failures()[..] else {
+            panic!("{:?}", notes.failures());
+        };
+        assert!(bad.starts_with("  Bad   "), "{bad}");
+        assert!(
+            bad.ends_with(".feature:9\n    Given a bad mood\n         it rained\n"),
+            "{bad}"
+        );
+        assert!(new.contains("Given a mood nobody thought of"), "{new}");
     }
 }

@@ -105,9 +105,19 @@ async fn interrupted() -> std::io::Result<SignalKind> {
 }
 
 async fn play_all(plays: &[(Suite, &Options)], logs: &Logs) -> anyhow::Result<bool> {
-    let mut all_passed = true;
+    let mut all = Summary {
+        passed: 0,
+        failures: Vec::new(),
+    };
     for (suite, options) in plays {
-        all_passed &= play(suite, options, logs.path()).await?.failed == 0;
+        let one = play(suite, options, logs.path()).await?;
+        all.passed += one.passed;
+        let of = |failure| format!("  {}:\n{failure}", options.daemons);
+        all.failures.extend(one.failures.into_iter().map(of));
     }
-    Ok(all_passed)
+    if plays.len() > 1 {
+        println!("\nWith all casts:");
+        all.tell();
+    }
+    Ok(all.failures.is_empty())
 }

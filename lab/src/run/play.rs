@@ -52,12 +52,26 @@ pub struct Keep {
 }
 
 /// How it went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
     /// Scenarios that passed.
     pub passed: usize,
-    /// Scenarios that failed.
-    pub failed: usize,
+    /// Scenarios that failed, each with its place, the step and the reason.
+    pub failures: Vec<String>,
+}
+
+impl Summary {
+    /// Tells which failed, and how many did not, as the last that is said of a run: whoever looks at the end of a long
+    /// output finds the reasons there.
+    pub(super) fn tell(&self) {
+        if !self.failures.is_empty() {
+            println!("\nFailed:\n");
+            self.failures
+                .iter()
+                .for_each(|failure| println!("{failure}"));
+        }
+        println!("{} passed, {} failed", self.passed, self.failures.len());
+    }
 }
 
 /// Plays a suite's scenarios and tells on standard output how it goes, the last line being `N passed, N failed`.
@@ -139,11 +153,14 @@ pub async fn play(suite: &Suite, options: &Options, logs: &Path) -> anyhow::Resu
         let cannot = || format!("cannot write to {}", journal.dir().display());
         journal.end().with_context(cannot)?;
     }
-    if failed > 0 {
-        println!("\nOnce more with the same luck: --seed {}", options.seed);
+    let failures = notes.failures();
+    println!();
+    if !failures.is_empty() {
+        println!("Once more with the same luck: --seed {}", options.seed);
     }
-    println!("\n{passed} passed, {failed} failed");
-    Ok(Summary { passed, failed })
+    let summary = Summary { passed, failures };
+    summary.tell();
+    Ok(summary)
 }
 
 /// The journal of a run that begins.
