@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use rpds::HashTrieMapSync;
+
 use super::{Border, InKey, OutKey, Policy, Station};
 use crate::graph::{IdMap, NodeId};
 use crate::options::Options;
@@ -74,6 +76,9 @@ pub struct Owners {
     pub ips: IpTable<NodeId>,
 }
 
+/// Whose packets come from which address. Pictures share what did not change.
+pub type Sources = HashTrieMapSync<SocketAddr, NodeId>;
+
 /// One reachable node as the data plane sees it.
 #[derive(Clone, Debug)]
 pub struct PeerPath {
@@ -98,6 +103,29 @@ pub struct PeerPath {
     pub known_at: Vec<IpAddr>,
 }
 
+impl PeerPath {
+    /// Whether both say the same, by the same keys.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let plain = |path: &Self| {
+            (
+                path.via,
+                path.nexthop,
+                path.options,
+                path.mtu,
+                path.min_mtu,
+                path.udp,
+            )
+        };
+        let out_key = |path: &Self| path.out_key.as_ref().map(Arc::as_ptr);
+        let in_keys = self.in_keys.iter().map(Arc::as_ptr);
+        plain(self) == plain(other)
+            && out_key(self) == out_key(other)
+            && in_keys.eq(other.in_keys.iter().map(Arc::as_ptr))
+            && self.known_at == other.known_at
+    }
+}
+
 /// The whole picture. Threads read it, nobody changes it; the control side publishes another.
 #[derive(Debug)]
 pub struct Forwarding {
@@ -114,7 +142,7 @@ pub struct Forwarding {
     /// Our device as router mode sees it.
     pub station: Station,
     /// Whose packets come from which address.
-    pub sources: HashMap<SocketAddr, NodeId>,
+    pub sources: Sources,
     /// Nodes that are sent broadcasts.
     pub broadcast: Vec<NodeId>,
     /// What is checked of every frame, if we are a router.
@@ -134,7 +162,7 @@ impl Forwarding {
             peers: IdMap::default(),
             owners: Arc::default(),
             station: Station::default(),
-            sources: HashMap::new(),
+            sources: Sources::new_sync(),
             broadcast: Vec::new(),
             border: None,
             replay_window: 0,

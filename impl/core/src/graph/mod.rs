@@ -5,13 +5,14 @@
 //! answers questions about the edges it was given.
 
 mod id;
-mod paths;
+mod routes;
 mod tree;
 
 pub use id::{IdMap, NodeId};
-pub use paths::{Path, Paths};
+pub use routes::{Followed, Path, Routes};
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use crate::addr::Endpoint;
 use crate::name::NodeName;
@@ -35,6 +36,8 @@ pub struct Graph {
     vertices: IdMap<Vertex>,
     names: BTreeMap<NodeName, NodeId>,
     edges: usize,
+    /// Origin and target of edges that were set or removed since somebody asked.
+    touched: Vec<(NodeId, NodeId)>,
 }
 
 #[derive(Debug)]
@@ -44,6 +47,29 @@ struct Vertex {
     edges: BTreeMap<NodeName, (NodeId, Edge)>,
     /// How many edges end here.
     entering: usize,
+    /// Where they see the node, each with the number of edges that do.
+    seen_at: BTreeMap<IpAddr, usize>,
+}
+
+impl Vertex {
+    fn entered_by(&mut self, edge: &Edge) {
+        self.entering += 1;
+        if let Some(address) = edge.endpoint.socket_addr() {
+            *self.seen_at.entry(address.ip()).or_default() += 1;
+        }
+    }
+
+    fn left_by(&mut self, edge: &Edge) {
+        self.entering -= 1;
+        if let Some(address) = edge.endpoint.socket_addr()
+            && let Some(count) = self.seen_at.get_mut(&address.ip())
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.seen_at.remove(&address.ip());
+            }
+        }
+    }
 }
 
 impl Graph {
@@ -55,6 +81,7 @@ impl Graph {
             vertices: IdMap::default(),
             names: BTreeMap::new(),
             edges: 0,
+            touched: Vec::new(),
         };
         graph.me = graph.intern(&me);
         graph
@@ -75,6 +102,7 @@ impl Graph {
             name: name.clone(),
             edges: BTreeMap::new(),
             entering: 0,
+            seen_at: BTreeMap::new(),
         });
         self.names.insert(name.clone(), id);
         id
@@ -133,22 +161,34 @@ impl Graph {
             .map(|(name, (id, edge))| (name, *id, edge))
     }
 
+    /// The addresses at which others see a node, in their order.
+    pub fn seen_at(&self, id: NodeId) -> impl Iterator<Item = IpAddr> {
+        let vertex = self.vertices.get(id).into_iter();
+        vertex.flat_map(|vertex| vertex.seen_at.keys().copied())
+    }
+
     /// Adds or replaces an edge; an edge to oneself or between forgotten nodes is not taken.
     pub fn set_edge(&mut self, from: NodeId, to: NodeId, edge: Edge) {
-        let Some(target) = self.name(to).cloned() else {
+        let Some(name) = self.name(to).cloned() else {
             return;
         };
-        if from == to {
+        if from == to || self.vertices.get(from).is_none() {
             return;
         }
-        if let Some(vertex) = self.vertices.get_mut(from)
-            && vertex.edges.insert(target, (to, edge)).is_none()
-        {
-            self.edges += 1;
-            if let Some(target) = self.vertices.get_mut(to) {
-                target.entering += 1;
-            }
+        if let Some(target) = self.vertices.get_mut(to) {
+            target.entered_by(&edge);
         }
+        let origin = self.vertices.get_mut(from);
+        let before = origin.and_then(|origin| origin.edges.insert(name, (to, edge)));
+        match before {
+            Some((_, before)) => {
+                if let Some(target) = self.vertices.get_mut(to) {
+                    target.left_by(&before);
+                }
+            }
+            None => self.edges += 1,
+        }
+        self.touched.push((from, to));
     }
 
     /// Removes an edge and returns it.
@@ -157,9 +197,15 @@ impl Graph {
         let (_, edge) = self.vertices.get_mut(from)?.edges.remove(&target)?;
         self.edges -= 1;
         if let Some(target) = self.vertices.get_mut(to) {
-            target.entering -= 1;
+            target.left_by(&edge);
         }
+        self.touched.push((from, to));
         Some(edge)
+    }
+
+    /// The edges that were set or removed since this was asked last.
+    fn take_touched(&mut self) -> Vec<(NodeId, NodeId)> {
+        std::mem::take(&mut self.touched)
     }
 
     /// Forgets a node that no edge leaves or enters any more; says whether it did.

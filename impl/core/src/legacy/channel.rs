@@ -73,6 +73,11 @@ impl Channel {
         }
     }
 
+    /// How many bytes are to be sent.
+    pub(crate) fn output_len(&self) -> usize {
+        self.output.len()
+    }
+
     /// Takes what is to be sent.
     pub(crate) fn take_output(&mut self) -> Option<Vec<u8>> {
         let output = std::mem::take(&mut self.output);

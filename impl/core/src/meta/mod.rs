@@ -245,6 +245,12 @@ impl Connection {
         self.channel.send(frame);
     }
 
+    /// How many bytes are to be sent.
+    #[must_use]
+    pub fn output_len(&self) -> usize {
+        self.channel.output_len()
+    }
+
     /// Takes the bytes to be sent, if there are any.
     pub fn take_output(&mut self) -> Option<Vec<u8>> {
         self.channel.take_output()

@@ -112,7 +112,7 @@ impl Node {
         let Some(link) = self.links.get_mut(&conn) else {
             return;
         };
-        let waiting = link.backlog.bytes();
+        let waiting = link.backlog.bytes() + link.meta.output_len();
         if waiting > most / 2 {
             let chance = (2 * waiting - most) as f64 / most as f64;
             let drawn = f64::from(rng.next_u32()) / f64::from(u32::MAX);

@@ -62,7 +62,13 @@ impl Node {
         let idle = now.saturating_duration_since(link.last_ping);
         match (&link.active, link.ping_unanswered) {
             (None, _) if idle >= timeout => {
-                Verdict::Drop(Closing::Tarpit, "no authentication in time")
+                // Silence is for strangers. Whom we dialled ourselves may be busy with others like us, and would take
+                // a connection that stays open for one more that is to be served.
+                let how = match link.outgoing {
+                    Some(_) => Closing::Now,
+                    None => Closing::Tarpit,
+                };
+                Verdict::Drop(how, "no authentication in time")
             }
             (Some(_), true) if idle >= timeout => Verdict::Drop(Closing::Now, "ping timeout"),
             (Some(_), false) if idle >= interval => Verdict::Ping,
@@ -98,7 +104,7 @@ impl Node {
             return;
         }
         self.leases.insert(mac, Arc::new(Lease::new(now)));
-        self.picture_stale = true;
+        self.stale.owners = true;
         let subnet = Subnet::from(SubnetAddr::Mac(mac));
         tracing::debug!("learned {mac}");
         let me = self.me();
@@ -115,7 +121,7 @@ impl Node {
         let subnet = Subnet::from(SubnetAddr::Mac(mac));
         let me = self.me();
         self.leases.remove(&mac);
-        self.picture_stale = true;
+        self.stale.owners = true;
         if let Some(own) = self.peers.get_mut(me)
             && own.subnets.remove(&subnet)
         {
@@ -195,9 +201,10 @@ impl Node {
         for id in gone {
             if !self.owns_by_file(id) && self.graph.forget(id) {
                 self.peers.remove(id);
+                self.stale.peers.insert(id);
             }
         }
-        self.picture_stale = true;
+        (self.stale.owners, self.stale.border) = (true, true);
     }
 
     fn take_subnets_of(&mut self, id: NodeId, rng: &mut dyn CryptoRng) {

@@ -163,7 +163,7 @@ impl Node {
                 retired: None,
             },
         );
-        self.paths_stale = true;
+        self.stale.peers.insert(id);
         let answer = key.announce(self.settings.name.clone(), to.clone());
         self.send(conn, &Request::AnsKey(answer));
     }
@@ -195,7 +195,7 @@ impl Node {
         }
         // The old key is void even if the new one is unusable.
         peer.out_key = None;
-        self.paths_stale = true;
+        self.stale.peers.insert(from);
         match PacketKey::from_ans_key(answer, self.settings.packet) {
             Ok(key) => {
                 peer.out_key = Some(SendKey {
@@ -263,7 +263,9 @@ impl Node {
         peer.key_asked = None;
         let nexthop = peer.path.as_ref().map(|path| path.nexthop);
         // Drawn at once for the frame below, but not for keys that there are none of.
-        self.paths_stale |= void.is_some();
+        if void.is_some() {
+            self.stale.peers.insert(id);
+        }
         self.publish();
         self.pass_on(line, conn);
         let lost = void.and_then(|out| out.key.take_kept(now));
@@ -330,13 +332,15 @@ impl Node {
     }
 
     pub(super) fn expire_retired_keys(&mut self, now: Instant) {
-        for (_, peer) in self.peers.iter_mut() {
+        for (id, peer) in self.peers.iter_mut() {
             let before = peer.in_keys.len();
             peer.in_keys.retain(|key| {
                 key.retired
                     .is_none_or(|retired| now.saturating_duration_since(retired) < GRACE)
             });
-            self.paths_stale |= peer.in_keys.len() != before;
+            if peer.in_keys.len() != before {
+                self.stale.peers.insert(id);
+            }
         }
     }
 }

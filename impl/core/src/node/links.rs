@@ -38,6 +38,8 @@ pub(super) struct Link {
     /// When the PING was sent whose PONG is timed.
     pub(super) timed: Option<Instant>,
     pub(super) round_trip: RoundTrip,
+    /// It is among those that have something to write.
+    has_words: bool,
 }
 
 /// A connection whose handshake is over.
@@ -111,6 +113,7 @@ impl Node {
             ping_unanswered: false,
             timed: None,
             round_trip: RoundTrip::default(),
+            has_words: false,
         };
         self.links.insert(conn, link);
     }
@@ -227,6 +230,7 @@ impl Node {
         if let Some(peer) = self.peers.get_mut(node) {
             peer.link = Some(conn);
             peer.pmtu = pmtu;
+            self.stale.peers.insert(node);
         }
         // Whoever we are to dial is connected now, whichever end dialled.
         if self.outgoing.contains_key(name) {
@@ -240,7 +244,7 @@ impl Node {
         };
         self.graph.set_edge(self.me(), node, edge);
         self.announce_edge(node, conn, rng);
-        self.run_graph(now, rng);
+        self.settle(now, rng);
         self.outputs.push_back(Output::Announce);
     }
 
@@ -264,7 +268,7 @@ impl Node {
             }
         }
         self.graph.remove_edge(self.me(), node);
-        self.run_graph(now, rng);
+        self.settle(now, rng);
     }
 
     /// A peer broke the protocol: it is told nothing.
@@ -308,9 +312,12 @@ impl Node {
         now: Instant,
         rng: &mut dyn CryptoRng,
     ) {
-        let Some(link) = self.links.remove(&conn) else {
+        let Some(mut link) = self.links.remove(&conn) else {
             return;
         };
+        let last_words = link.meta.take_output();
+        let send = last_words.map(|bytes| Output::Send { conn, bytes });
+        self.outputs.extend(send);
         self.outputs.push_back(Output::Close { conn, how });
         let worked = link.active.as_ref().is_some_and(|active| {
             active.proven || now.saturating_duration_since(active.since) >= PROVEN_AFTER
@@ -334,7 +341,7 @@ impl Node {
         if self.graph.remove_edge(self.me(), node).is_some() {
             self.withdraw_edge(self.me(), node, None, rng);
         }
-        self.run_graph(now, rng);
+        self.settle(now, rng);
         if !self.is_reachable(node) && self.graph.remove_edge(node, self.me()).is_some() {
             self.withdraw_edge(node, self.me(), None, rng);
         }
@@ -369,14 +376,27 @@ impl Node {
         }
     }
 
-    /// Hands to the shell what a connection has to write.
+    /// Has the shell write what a connection has to say, once everything else is done: what more there is by then leaves
+    /// with it.
     pub(super) fn flush(&mut self, conn: ConnId) {
-        if let Some(bytes) = self
-            .links
-            .get_mut(&conn)
-            .and_then(|link| link.meta.take_output())
+        if let Some(link) = self.links.get_mut(&conn)
+            && !link.has_words
+            && link.meta.output_len() > 0
         {
-            self.outputs.push_back(Output::Send { conn, bytes });
+            link.has_words = true;
+            self.speakers.push(conn);
+        }
+    }
+
+    /// Hands to the shell what connections have to write.
+    pub(super) fn speak(&mut self) {
+        for conn in std::mem::take(&mut self.speakers) {
+            if let Some(link) = self.links.get_mut(&conn) {
+                link.has_words = false;
+                let bytes = link.meta.take_output();
+                let send = bytes.map(|bytes| Output::Send { conn, bytes });
+                self.outputs.extend(send);
+            }
         }
     }
 }

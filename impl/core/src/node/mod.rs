@@ -1,7 +1,8 @@
 //! One node of the mesh: [`Input`] in, [`Output`] out, no I/O.
 //!
 //! The contract with the shell: call [`Node::handle`], then take [`Node::poll_output`] until it
-//! is empty, then wait for the next input or [`Node::deadline`]. Nothing happens in between.
+//! is empty, then wait for the next input or [`Node::deadline`]. Nothing happens in between. Inputs that are there already
+//! may be handled first: what follows from all of them for one connection leaves as one.
 
 mod dump;
 mod frames;
@@ -35,7 +36,7 @@ use rand_core::CryptoRng;
 
 use crate::dataplane::{BorderCounts, Egress, Forwarding, Lease, Outbound, Residents, Station, Up};
 use crate::gossip::{Contradictions, PastLines};
-use crate::graph::{Graph, IdMap, NodeId};
+use crate::graph::{Graph, IdMap, NodeId, Routes};
 use crate::meta::Identity;
 use crate::name::NodeName;
 use crate::router::BorderRules;
@@ -44,6 +45,7 @@ use crate::tunnel::pmtu::{self, Pmtu};
 use links::Link;
 use outgoing::Outgoing;
 use peer::Peer;
+use picture::Stale;
 use timers::{Timer, Timers};
 use trust::Owners;
 
@@ -52,6 +54,7 @@ pub struct Node {
     settings: Config,
     identity: Arc<Identity>,
     graph: Graph,
+    routes: Routes,
     /// By node, ourselves included.
     peers: IdMap<Peer>,
     /// How many subnets others announced.
@@ -70,18 +73,16 @@ pub struct Node {
     residents: Arc<Residents>,
     timers: Timers,
     outputs: VecDeque<Output>,
+    /// Connections that have something to write.
+    speakers: Vec<ConnId>,
     /// Frames that pass through the control side: PACKETs and announcements.
     outbound: Outbound,
     egress: Egress,
     picture: Arc<Forwarding>,
     /// Our device as router mode sees it.
     station: Station,
-    /// Edges were added since the graph was searched last.
-    graph_stale: bool,
-    /// Something the picture shows has changed.
-    picture_stale: bool,
-    /// The same, but neither subnets nor who is reachable.
-    paths_stale: bool,
+    /// What the picture shows, and is so no longer.
+    stale: Stale,
     keys_made: u64,
     keys_renewed: Option<Instant>,
     closing: bool,
@@ -107,6 +108,7 @@ impl Node {
             identity: Arc::new(identity),
             peers: IdMap::default(),
             graph,
+            routes: Routes::default(),
             subnets_heard: 0,
             owners: Owners::new(),
             links: BTreeMap::new(),
@@ -120,12 +122,11 @@ impl Node {
             residents: Arc::new(Residents::new([rng.next_u64(), rng.next_u64()], now)),
             timers: Timers::default(),
             outputs: VecDeque::new(),
+            speakers: Vec::new(),
             outbound: Outbound::default(),
             egress: Egress::default(),
             station: Station::default(),
-            graph_stale: false,
-            picture_stale: true,
-            paths_stale: false,
+            stale: Stale::default(),
             keys_made: 0,
             keys_renewed: None,
             closing: false,
@@ -142,7 +143,7 @@ impl Node {
             .set(Timer::Housekeeping, now + self.settings.ping_timeout);
         self.timers
             .set(Timer::KeyExpire, now + self.settings.key_expire);
-        self.run_graph(now, rng);
+        self.settle(now, rng);
         for node in self.settings.connect_to.clone() {
             self.dial(node);
         }
@@ -180,6 +181,9 @@ impl Node {
 
     /// Takes the next thing to do.
     pub fn poll_output(&mut self) -> Option<Output> {
+        if self.outputs.is_empty() {
+            self.speak();
+        }
         self.outputs.pop_front()
     }
 
@@ -228,7 +232,7 @@ impl Node {
             Order::SetOwners(owners) => self.new_owners(owners.into_iter().collect(), rng),
             Order::Reload { connect_to, drop } => self.reload(connect_to, &drop, now, rng),
             Order::SetBorder(rules) => {
-                self.picture_stale |= self.border_rules != rules;
+                self.stale.border |= self.border_rules != rules;
                 self.border_rules = rules;
             }
             Order::BoundPmtu(bound) => self.settings.pmtu = bound,
@@ -259,6 +263,8 @@ impl Node {
         }
         let id = self.graph.intern(name);
         self.peers.insert(id, Peer::new(self.undiscovered(None)));
+        // The rules speak of nodes by name.
+        self.stale.border = true;
         Some(id)
     }
 

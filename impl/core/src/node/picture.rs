@@ -1,33 +1,45 @@
 //! Draws the snapshot that the data plane forwards by.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::net::IpAddr;
+use std::collections::{BTreeSet, HashMap};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::peer::Peer;
 use super::{Node, Output};
-use crate::dataplane::{Border, Broadcast, Forwarding, Owner, Owners, PeerPath};
+use crate::dataplane::{Border, Broadcast, Forwarding, Owner, Owners, PeerPath, Sources};
 use crate::graph::{IdMap, NodeId};
 use crate::subnet::{Claim, IpTable, Mac, SubnetAddr};
+
+/// What of the picture in force no longer holds.
+#[derive(Debug, Default)]
+pub(super) struct Stale {
+    /// How these nodes are reached; who is not any more among them.
+    pub(super) peers: BTreeSet<NodeId>,
+    /// Who owns what.
+    pub(super) owners: bool,
+    /// What is checked at the border.
+    pub(super) border: bool,
+    /// Our own device.
+    pub(super) station: bool,
+}
+
+impl Stale {
+    fn is_nothing(&self) -> bool {
+        let others = self.owners || self.border || self.station;
+        self.peers.is_empty() && !others
+    }
+}
 
 impl Node {
     /// Publishes a new picture if the one in force no longer holds.
     pub(super) fn publish(&mut self) {
-        if !self.picture_stale && !self.paths_stale {
+        if self.stale.is_nothing() {
             return;
         }
-        let (owners, border) = if self.picture_stale {
-            (Arc::new(self.owners()), self.border().map(Arc::new))
-        } else {
-            (
-                Arc::clone(&self.picture.owners),
-                self.picture.border.clone(),
-            )
-        };
-        self.picture_stale = false;
-        self.paths_stale = false;
-        self.picture = Arc::new(self.draw(owners, border));
+        let stale = std::mem::take(&mut self.stale);
+        self.picture = Arc::new(self.draw(&stale));
+        debug_assert_eq!(self.misdrawn(), None, "nobody said that it is stale");
         self.outputs
             .push_back(Output::Publish(Arc::clone(&self.picture)));
     }
@@ -37,25 +49,42 @@ impl Node {
         if let Some(mac) = mac {
             self.station.starts_at(mac);
         }
-        self.paths_stale |= self.station.has(addresses);
+        self.stale.station |= self.station.has(addresses);
     }
 
-    fn draw(&self, owners: Arc<Owners>, border: Option<Arc<Border>>) -> Forwarding {
-        let mut peers = IdMap::default();
-        let mut sources = HashMap::new();
-        for (id, peer) in self.peers.iter().filter(|(id, _)| *id != self.me()) {
-            let Some(path) = self.peer_path(id, peer) else {
-                continue;
+    /// The picture in force with what is stale drawn anew.
+    fn draw(&mut self, stale: &Stale) -> Forwarding {
+        let before = Arc::clone(&self.picture);
+        let mut peers = before.peers.clone();
+        let mut moved = Vec::new();
+        for id in stale.peers.iter().copied().filter(|id| *id != self.me()) {
+            let path = self.peers.get(id).and_then(|peer| self.peer_path(id, peer));
+            let udp = path.as_ref().and_then(|path| path.udp);
+            let old = match path {
+                Some(path) => peers.insert(id, Arc::new(path)),
+                None => peers.remove(id),
             };
-            if let Some(udp) = path.udp {
-                sources.entry(udp.address).or_insert(id);
+            let [old, new] = [old.and_then(|old| old.udp), udp].map(|udp| Some(udp?.address));
+            if old != new {
+                moved.push((id, old, new));
             }
-            peers.insert(id, Arc::new(path));
         }
+        let mut sources = before.sources.clone();
+        move_sources(&mut sources, &moved, &peers);
+        let owners = if stale.owners {
+            Arc::new(self.owners())
+        } else {
+            Arc::clone(&before.owners)
+        };
+        let border = if stale.border {
+            self.border().map(Arc::new)
+        } else {
+            before.border.clone()
+        };
         let broadcast = match self.settings.policy.broadcast {
             Broadcast::No => Vec::new(),
             _ if !self.settings.trust.introduces() => Vec::new(),
-            Broadcast::Tree => self.graph.tree_neighbours(),
+            Broadcast::Tree => self.routes.tree(&self.graph).to_vec(),
             Broadcast::Direct => self.direct_nodes(&peers),
         };
         Forwarding {
@@ -74,14 +103,11 @@ impl Node {
 
     fn peer_path(&self, id: NodeId, peer: &Peer) -> Option<PeerPath> {
         let path = peer.path.as_ref()?;
-        let mut known_at: Vec<_> = self
-            .graph
-            .edges_from(id)
-            .filter_map(|(_, to, _)| self.graph.edge(to, id)?.endpoint.socket_addr())
-            .map(|address| address.ip())
-            .collect();
-        known_at.sort_unstable();
-        known_at.dedup();
+        // It is looked for only where it can have sealed something for us.
+        let known_at = match peer.in_keys.is_empty() {
+            true => Vec::new(),
+            false => self.graph.seen_at(id).collect(),
+        };
         Some(PeerPath {
             via: path.via,
             nexthop: path.nexthop,
@@ -97,6 +123,18 @@ impl Node {
                 .collect(),
             known_at,
         })
+    }
+
+    /// A node that is not as the picture shows it.
+    fn misdrawn(&self) -> Option<NodeId> {
+        let others = self.peers.iter().filter(|(id, _)| *id != self.me());
+        let mut others = others.map(|(id, peer)| (id, self.peer_path(id, peer)));
+        let is_other =
+            |(id, path): &(NodeId, Option<PeerPath>)| !match (path, self.picture.peer(*id)) {
+                (Some(path), Some(drawn)) => path.is_same(drawn),
+                (path, drawn) => path.is_none() && drawn.is_none(),
+            };
+        others.find(is_other).map(|(id, _)| id)
     }
 
     /// Nodes that broadcasts are sent to without a relay: neighbours, and others that may be sent
@@ -182,5 +220,89 @@ impl Node {
             .iter()
             .map(|(mac, lease)| (*mac, Owner::Device(Arc::clone(lease))));
         remote.chain(local).collect()
+    }
+}
+
+/// Takes note of who is no longer at an address, and who is. Of several at one address the one that was known first
+/// counts.
+fn move_sources(
+    sources: &mut Sources,
+    moved: &[(NodeId, Option<SocketAddr>, Option<SocketAddr>)],
+    peers: &IdMap<Arc<PeerPath>>,
+) {
+    for (id, old, new) in moved {
+        if let Some(old) = old
+            && sources.get(old) == Some(id)
+        {
+            let is_there = |path: &PeerPath| path.udp.is_some_and(|udp| udp.address == *old);
+            match peers.iter().find(|(_, path)| is_there(path)) {
+                Some((other, _)) => sources.insert_mut(*old, other),
+                None => drop(sources.remove_mut(old)),
+            }
+        }
+        if let Some(new) = new
+            && sources.get(new).is_none_or(|first| first > id)
+        {
+            sources.insert_mut(*new, *id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataplane::UdpPath;
+    use crate::graph::Graph;
+    use crate::options::Options;
+
+    /// Whatever moves where, the first of those at an address is found there.
+    #[test]
+    fn the_first_at_an_address_is_who_sends_from_there() {
+        let mut graph = Graph::new("me".parse().unwrap());
+        let ids = ["a", "b", "c"].map(|name| graph.intern(&name.parse().unwrap()));
+        let mut peers: IdMap<Arc<PeerPath>> = IdMap::default();
+        let mut sources = Sources::new_sync();
+        // Each of three nodes is nowhere or at one of two addresses; every step to every other state.
+        for step in 0..27 * 27 {
+            let [from, to] = [step / 27, step % 27];
+            for state in [from, to] {
+                let mut moved = Vec::new();
+                for (n, id) in ids.into_iter().enumerate() {
+                    let port = u16::try_from(state / 3_usize.pow(u32::try_from(n).unwrap()) % 3);
+                    let port = port.ok().filter(|port| *port > 0);
+                    let new = port.map(|port| SocketAddr::from(([192, 0, 2, 1], port)));
+                    let path = PeerPath {
+                        via: id,
+                        nexthop: id,
+                        options: Options::NONE,
+                        mtu: 0,
+                        min_mtu: 0,
+                        udp: new.map(|address| UdpPath { address, socket: 0 }),
+                        out_key: None,
+                        in_keys: Vec::new(),
+                        known_at: Vec::new(),
+                    };
+                    let old = peers.insert(id, Arc::new(path));
+                    let old = old.and_then(|old| Some(old.udp?.address));
+                    if old != new {
+                        moved.push((id, old, new));
+                    }
+                }
+                move_sources(&mut sources, &moved, &peers);
+                let mut whole = HashMap::new();
+                for (id, path) in peers.iter() {
+                    if let Some(udp) = path.udp {
+                        whole.entry(udp.address).or_insert(id);
+                    }
+                }
+                assert_eq!(
+                    sources
+                        .iter()
+                        .map(|(at, id)| (*at, *id))
+                        .collect::<HashMap<_, _>>(),
+                    whole
+                );
+            }
+        }
     }
 }

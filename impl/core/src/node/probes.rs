@@ -220,7 +220,7 @@ impl Node {
         if (before.1 == 0) != (after.1 == 0) {
             peer.udp_turned = Some(now);
         }
-        self.paths_stale = true;
+        self.stale.peers.insert(id);
         let place = peer.udp.map(|udp| udp.address.to_string());
         let place = place.as_deref().unwrap_or("address unknown");
         let name = self.name_of(id);
@@ -248,7 +248,7 @@ impl Node {
         }
         let moved = peer.udp.is_none_or(|udp| udp.address != path.address);
         peer.udp = Some(path);
-        self.paths_stale = true;
+        self.stale.peers.insert(id);
         if moved {
             peer.round_trip = RoundTrip::default();
             tracing::info!("{} sends UDP from {}", self.name_of(id), path.address);
@@ -267,7 +267,7 @@ impl Node {
             // Probed anew from now on, as by the node itself, so that both NATs open.
             peer.pmtu.reset();
             self.timers.stop(&Timer::Probe(id));
-            self.paths_stale = true;
+            self.stale.peers.insert(id);
         }
     }
 }

@@ -7,27 +7,21 @@ use rand_core::CryptoRng;
 use super::{Node, Output, Script, SocketFamily, Timer};
 use crate::addr::Endpoint;
 use crate::dataplane::UdpPath;
-use crate::graph::{NodeId, Path};
+use crate::graph::{Followed, NodeId, Path};
 use crate::subnet::{Subnet, SubnetAddr};
 
 impl Node {
-    /// Searches the graph if edges were added. A new neighbour tells all its edges at once; one
-    /// search for all of them is enough, as long as nobody asks who is reachable in between.
+    /// Follows what happened to the graph and acts on every node whose reachability changed, in the order
+    /// of the names: scripts, keys, path MTU. A new neighbour tells all its edges at once; one time
+    /// for all of them is enough, as long as nobody asks who is reachable in between.
     pub(super) fn settle(&mut self, now: Instant, rng: &mut dyn CryptoRng) {
-        if self.graph_stale {
-            self.run_graph(now, rng);
-        }
-    }
-
-    /// Searches the graph anew and acts on every node whose reachability changed, in the order
-    /// of the names: scripts, keys, path MTU.
-    pub(super) fn run_graph(&mut self, now: Instant, rng: &mut dyn CryptoRng) {
-        self.graph_stale = false;
-        self.picture_stale = true;
-        let paths = self.graph.shortest_paths();
-        let nodes: Vec<_> = self.graph.nodes().map(|(_, id)| id).collect();
-        for id in nodes {
-            let path = paths.get(id).cloned();
+        let Followed { rerouted, touched } = self.routes.follow(&mut self.graph);
+        // Where others see a node is a part of its picture, and weights make the tree.
+        let targets = touched.into_iter().map(|(_, to)| to);
+        self.stale.peers.extend(targets);
+        self.stale.peers.extend(rerouted.iter().copied());
+        for id in rerouted {
+            let path = self.routes.path(id).cloned();
             if id == self.me() {
                 if let Some(own) = self.peers.get_mut(id) {
                     own.path = path;
@@ -37,6 +31,8 @@ impl Node {
             let Some(peer) = self.peers.get(id) else {
                 continue;
             };
+            // What it owns is nobody's, or everybody's, from now on.
+            self.stale.owners |= !peer.subnets.is_empty();
             match (peer.path.is_some(), path) {
                 (false, Some(path)) => self.came_up(id, path, now, rng),
                 (true, None) => self.went_down(id),

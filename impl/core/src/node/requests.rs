@@ -107,7 +107,7 @@ impl Node {
         }
         self.subnets_heard += 1;
         peer.subnets.insert(subnet);
-        self.picture_stale = true;
+        self.stale.owners = true;
         self.subnet_script(id, subnet, true);
         self.pass_on(line, conn);
         if let SubnetAddr::Mac(mac) = subnet.addr
@@ -153,7 +153,7 @@ impl Node {
         }
         peer.subnets.remove(&subnet);
         self.subnets_heard = self.subnets_heard.saturating_sub(1);
-        self.picture_stale = true;
+        self.stale.owners = true;
         self.pass_on(line, conn);
         self.subnet_script(id, subnet, false);
     }
@@ -204,7 +204,6 @@ impl Node {
             return;
         }
         self.graph.set_edge(from, to, edge);
-        self.graph_stale = true;
         self.pass_on(line, conn);
     }
 
@@ -240,7 +239,7 @@ impl Node {
         }
         self.pass_on(line, conn);
         self.graph.remove_edge(from, to);
-        self.run_graph(now, rng);
+        self.settle(now, rng);
         if !self.is_reachable(to) && self.graph.remove_edge(to, self.me()).is_some() {
             self.withdraw_edge(to, self.me(), None, rng);
         }

@@ -96,7 +96,7 @@ impl Node {
                 tracing::info!("{subnet} no longer belongs to {name}");
                 self.withdraw_subnet(id, *subnet, rng);
                 self.subnet_script(id, *subnet, false);
-                self.picture_stale = true;
+                self.stale.owners = true;
             }
         }
         for (name, subnet) in self.owners.clone().difference(&before) {
@@ -114,7 +114,7 @@ impl Node {
         if !given {
             return None;
         }
-        self.picture_stale = true;
+        self.stale.owners = true;
         self.subnet_script(id, subnet, true);
         Some(id)
     }

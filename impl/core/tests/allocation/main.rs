@@ -58,7 +58,7 @@ fn switch(behind_device: bool) -> (Forwarding, UdpPath) {
         known_at: vec![udp.address.ip()],
     };
     forwarding.peers.insert(peer, Arc::new(path));
-    forwarding.sources.insert(udp.address, peer);
+    forwarding.sources.insert_mut(udp.address, peer);
     let owner = if behind_device {
         Owner::Device(Arc::new(Lease::new(Instant::now())))
     } else {
