@@ -6,6 +6,9 @@
 //! everything. Scripts get their values from typed data and are executed directly: nothing a
 //! peer sent is ever read by a shell on our behalf.
 
+mod shelf;
+
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -24,9 +27,12 @@ use v6router_core::node::Script;
 
 use crate::config::describe;
 use crate::io::{activation, notify};
+use shelf::Shelf;
 
 /// Calls that may wait behind a script that hangs; ours.
 const QUEUE: usize = 4096;
+/// Calls between which no time goes by unless one has a script; ours.
+const AT_ONCE: usize = 64;
 /// After which a script's running is worth a word, and again each time; ours.
 const SLOW: Duration = Duration::from_secs(60);
 /// The variables that only some scripts get: none of them is inherited from whoever started us.
@@ -57,14 +63,20 @@ impl Scripts {
     }
 
     /// The scripts of one call of the core, in tincd's order.
-    async fn call(&self, call: &Script) {
+    async fn call(&self, call: &Script, shelves: &mut Shelves) {
         match call {
             Script::Host { up, node, endpoint } => {
                 let environment = about(node, endpoint.as_ref());
                 let suffix = if *up { "up" } else { "down" };
-                self.run(&format!("host-{suffix}"), &environment).await;
-                self.run(&format!("hosts/{node}-{suffix}"), &environment)
-                    .await;
+                let (all, own) = (format!("host-{suffix}"), format!("{node}-{suffix}"));
+                if shelves.all.may_have(OsStr::new(&all)) {
+                    self.run(&all, &environment).await;
+                    shelves.doubt();
+                }
+                if shelves.own.may_have(OsStr::new(&own)) {
+                    self.run(&format!("hosts/{own}"), &environment).await;
+                    shelves.doubt();
+                }
             }
             Script::Subnet {
                 up,
@@ -76,7 +88,10 @@ impl Scripts {
                 environment.push(("SUBNET", subnet.without_weight().to_string()));
                 environment.push(("WEIGHT", subnet.weight.to_string()));
                 let name = if *up { "subnet-up" } else { "subnet-down" };
-                self.run(name, &environment).await;
+                if shelves.all.may_have(OsStr::new(name)) {
+                    self.run(name, &environment).await;
+                    shelves.doubt();
+                }
             }
         }
     }
@@ -192,6 +207,19 @@ fn fate(status: ExitStatus) -> String {
     }
 }
 
+/// Where scripts about nodes are: those about all of them, and those about one.
+struct Shelves {
+    all: Shelf,
+    own: Shelf,
+}
+
+impl Shelves {
+    fn doubt(&mut self) {
+        self.all.doubt();
+        self.own.doubt();
+    }
+}
+
 enum Job {
     Call(Script),
     /// `ScriptsInterpreter` has changed.
@@ -212,12 +240,20 @@ impl Runner {
     /// Starts with an empty queue.
     pub(crate) fn start(mut scripts: Scripts) -> Self {
         let (queue, mut jobs) = mpsc::channel(QUEUE);
+        let mut shelves = Shelves {
+            all: Shelf::new(&scripts.confbase),
+            own: Shelf::new(&scripts.confbase.join("hosts")),
+        };
         let task = tokio::spawn(async move {
-            while let Some(job) = jobs.recv().await {
-                match job {
-                    Job::Call(call) => scripts.call(&call).await,
-                    Job::Interpreter(interpreter) => scripts.interpreter = interpreter,
-                    Job::Barrier(reached) => drop(reached.send(())),
+            let mut waiting = Vec::new();
+            while jobs.recv_many(&mut waiting, AT_ONCE).await > 0 {
+                shelves.doubt();
+                for job in waiting.drain(..) {
+                    match job {
+                        Job::Call(call) => scripts.call(&call, &mut shelves).await,
+                        Job::Interpreter(interpreter) => scripts.interpreter = interpreter,
+                        Job::Barrier(reached) => drop(reached.send(())),
+                    }
                 }
             }
         });
