@@ -106,9 +106,16 @@ struct Pump {
 }
 
 impl Pump {
+    /// What can be read now; nothing at the end. There is no room kept for it: a thousand neighbours would take a thousand
+    /// times that much, and most have nothing to say.
+    fn read(&self) -> io::Result<Vec<u8>> {
+        let mut room = [0; CHUNK];
+        let count = self.stream.try_read(&mut room)?;
+        Ok(room.get(..count).unwrap_or_default().to_vec())
+    }
+
     /// Moves bytes until something ends it, and says what.
     async fn run(mut self, conn: ConnId, events: &mpsc::Sender<(ConnId, MetaEvent)>) -> String {
-        let mut buffer = vec![0; CHUNK];
         let mut pending: Vec<u8> = Vec::new();
         let mut written = 0;
         let mut last_progress = Instant::now();
@@ -116,11 +123,9 @@ impl Pump {
             let waiting = written < pending.len();
             tokio::select! {
                 ready = self.stream.readable() => {
-                    let read = ready.and_then(|()| self.stream.try_read(&mut buffer));
-                    match read {
-                        Ok(0) => return "closed by the peer".to_owned(),
-                        Ok(count) => {
-                            let bytes = buffer.get(..count).unwrap_or_default().to_vec();
+                    match ready.and_then(|()| self.read()) {
+                        Ok(bytes) if bytes.is_empty() => return "closed by the peer".to_owned(),
+                        Ok(bytes) => {
                             // A full channel makes the peer wait, not us grow.
                             if events.send((conn, MetaEvent::Bytes(bytes))).await.is_err() {
                                 return "the daemon ends".to_owned();
