@@ -10,11 +10,15 @@ use caps::{CapSet, Capability, CapsHashSet};
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::mman::{MlockAllFlags, mlockall};
-use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use nix::unistd::{User, chdir, chroot, initgroups, setgid, setuid};
 
 /// What addresses, routes, settings, marks, and sockets for advertisements take.
 const OF_A_ROUTER: [Capability; 2] = [Capability::CAP_NET_ADMIN, Capability::CAP_NET_RAW];
+
+/// Open files that suffice for every neighbour; scripts inherit the limit, and some programs look at each number below
+/// it.
+const MOST_FILES: u64 = 65_536;
 
 /// A step of giving things up that failed.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +44,17 @@ pub(crate) fn lock_memory() -> Result<(), PrivilegeError> {
     let _ = setrlimit(Resource::RLIMIT_MEMLOCK, RLIM_INFINITY, RLIM_INFINITY);
     mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE)
         .map_err(|errno| PrivilegeError::Refused("mlockall", errno))
+}
+
+/// Allows itself as many open files as whoever started it lets it have: each neighbour takes one, and shells give 1,024.
+pub(crate) fn allow_files() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(now, most)| {
+        let wanted = most.min(MOST_FILES).max(now);
+        setrlimit(Resource::RLIMIT_NOFILE, wanted, most)
+    });
+    if let Err(errno) = raised {
+        tracing::debug!("the limit of open files stays: {}", errno.desc());
+    }
 }
 
 /// Sets the priority of the process among others; a lower `nice` value comes first.

@@ -23,6 +23,7 @@ use crate::config::ServerConfig;
 use crate::io::admission::{Admission, Tarpit};
 use crate::io::datapath::{Datapath, Reports};
 use crate::io::device::Device;
+use crate::io::listen::Pair;
 use crate::io::meta::MetaEvent;
 use crate::io::notify::Manager;
 use crate::io::transport::Transport;
@@ -34,6 +35,8 @@ use crate::status::{Asked, Server};
 
 /// How long the stop waits for scripts; ours. tincd waits for ever.
 const SCRIPTS_GRACE: Duration = Duration::from_secs(60);
+/// Events of meta connections taken at once.
+const EVENTS_AT_ONCE: usize = 64;
 /// Reports of the packet threads taken at once.
 const REPORTS_AT_ONCE: usize = 256;
 
@@ -44,6 +47,8 @@ pub(super) struct Setup {
     pub(super) config: ServerConfig,
     /// Sockets that whoever started us has opened, until they are used.
     pub(super) inherited: Vec<TcpListener>,
+    /// The sockets, if they are open before the daemon starts, until it does.
+    pub(super) opened: Option<Vec<Pair>>,
 }
 
 /// The daemon at work.
@@ -60,7 +65,7 @@ pub(super) struct Daemon {
     pub(super) runner: Runner,
     pub(super) streams: HashMap<ConnId, Stream>,
     pub(super) next_conn: u64,
-    pub(super) admission: Admission,
+    pub(super) admission: Admission<(TcpStream, SocketAddr)>,
     pub(super) tarpit: Tarpit<Arc<Transport>>,
     pub(super) dialling: Dialling,
     pub(super) channels: Channels,
@@ -149,7 +154,14 @@ impl Daemon {
                     }
                     self.obey(caught);
                 }
-                Some((conn, event)) = self.channels.from_meta.recv() => self.heard(conn, event),
+                Some((conn, event)) = self.channels.from_meta.recv() => {
+                    self.heard(conn, event);
+                    // What a crowd says is passed on together.
+                    for _ in 0..EVENTS_AT_ONCE {
+                        let Ok((conn, event)) = self.channels.from_meta.try_recv() else { break };
+                        self.heard(conn, event);
+                    }
+                }
                 Some((stream, peer)) = self.channels.from_acceptors.recv() => self.accepted(stream, peer),
                 Some(result) = self.channels.from_dials.recv() => self.dialled(result),
                 Some(answer) = self.channels.from_status.recv() => {
@@ -172,6 +184,7 @@ impl Daemon {
             }
             self.carry_out();
             self.do_what_is_due(Instant::now());
+            self.serve_waiting();
             self.carry_out();
         }
     }

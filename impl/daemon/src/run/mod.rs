@@ -117,6 +117,7 @@ fn settle(invocation: &Invocation, log: &Log, pidfile: &PidFile) -> anyhow::Resu
     } else {
         log.settle(false)?;
     }
+    privilege::allow_files();
     if invocation.mlock {
         privilege::lock_memory()?;
     }
@@ -153,6 +154,7 @@ fn serve(
         invocation,
         config,
         inherited,
+        opened: None,
     };
     let outcome = runtime.block_on(live(setup, log, private_key));
     // A name that is still being looked up must not delay the end.
@@ -186,7 +188,8 @@ fn is_same(one: &PublicKey, other: &PublicKey) -> bool {
 }
 
 /// The life of the daemon within its event loop.
-async fn live(setup: Setup, log: Log, private_key: PrivateKey) -> anyhow::Result<()> {
+async fn live(mut setup: Setup, log: Log, private_key: PrivateKey) -> anyhow::Result<()> {
+    setup.open_early().await?;
     let Setup {
         invocation, config, ..
     } = &setup;

@@ -24,7 +24,7 @@ use super::residents;
 use super::routing::Routing;
 use super::streams::Dialling;
 use crate::cli::Invocation;
-use crate::config::{ServerConfig, describe};
+use crate::config::{Listen, ServerConfig, describe};
 use crate::io::admission::{Admission, Tarpit};
 use crate::io::datapath::Datapath;
 use crate::io::device::Device;
@@ -44,8 +44,40 @@ const EVENTS: usize = 256;
 /// Names of addresses that are looked up for the log at the same time; ours.
 const NAME_LOOKUPS: usize = 8;
 
+impl Setup {
+    /// Opens the sockets before `tinc-up`, unless it may be what gives us the address or the interface to bind to: who
+    /// starts at the same moment as we do and dials us is not turned away meanwhile.
+    ///
+    /// # Errors
+    /// If not one address could be bound.
+    pub(super) async fn open_early(&mut self) -> anyhow::Result<()> {
+        let Listen {
+            bind_to, interface, ..
+        } = &self.config.listen;
+        if bind_to.is_empty() && interface.is_none() {
+            self.opened = Some(self.open().await?);
+        }
+        Ok(())
+    }
+
+    /// Opens the sockets.
+    async fn open(&mut self) -> anyhow::Result<Vec<Pair>> {
+        let config = &self.config;
+        let udp = UdpSetup {
+            dont_fragment: config.options.contains(Options::PMTU_DISCOVERY),
+            receive_buffer: config.numbers.udp_receive_buffer,
+            send_buffer: config.numbers.udp_send_buffer,
+            mark: mark(config),
+            segmentation: config.udp_segmentation,
+            coalescing: config.udp_coalescing,
+        };
+        let inherited = std::mem::take(&mut self.inherited);
+        Ok(listen::open(&config.listen, udp, inherited).await?)
+    }
+}
+
 impl Daemon {
-    /// Opens the sockets, starts the threads and the node, and waits for our own `subnet-up`.
+    /// Starts the threads and the node by the sockets, opens these if they are not, and waits for our own `subnet-up`.
     pub(super) async fn start(
         mut setup: Setup,
         log: Log,
@@ -54,19 +86,11 @@ impl Daemon {
         routing: Option<Routing>,
         scripts: Scripts,
     ) -> anyhow::Result<Self> {
-        let inherited = std::mem::take(&mut setup.inherited);
-        let config = &setup.config;
-        let way_out = config.router.as_ref().and_then(|router| router.gateway);
-        let mark = way_out.map(|_| MARK);
-        let udp = UdpSetup {
-            dont_fragment: config.options.contains(Options::PMTU_DISCOVERY),
-            receive_buffer: config.numbers.udp_receive_buffer,
-            send_buffer: config.numbers.udp_send_buffer,
-            mark,
-            segmentation: config.udp_segmentation,
-            coalescing: config.udp_coalescing,
+        let pairs = match setup.opened.take() {
+            Some(pairs) => pairs,
+            None => setup.open().await?,
         };
-        let pairs = listen::open(&config.listen, udp, inherited).await?;
+        let config = &setup.config;
         let addresses: Vec<SocketAddr> = pairs.iter().map(|pair| pair.address).collect();
         let (listeners, sockets): (Vec<_>, Vec<_>) = pairs
             .into_iter()
@@ -106,7 +130,7 @@ impl Daemon {
             setup: DialSetup {
                 family: config.listen.family,
                 interface: config.listen.interface.clone(),
-                mark,
+                mark: mark(config),
                 sources: sources(&addresses),
                 timeout: config.numbers.ping_timeout,
                 proxy: config.proxy.clone(),
@@ -167,6 +191,12 @@ impl Daemon {
         daemon.runner.idle().await;
         Ok(daemon)
     }
+}
+
+/// What routing rules know the tunnel's packets by, where the tunnel is the way out.
+fn mark(config: &ServerConfig) -> Option<u32> {
+    let way_out = config.router.as_ref().and_then(|router| router.gateway);
+    way_out.map(|_| MARK)
 }
 
 /// Begins to answer who asks for our status; without that the mesh is as well.

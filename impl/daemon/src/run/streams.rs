@@ -57,7 +57,7 @@ pub(super) struct DialResult {
 }
 
 impl Daemon {
-    /// Serves a connection that somebody made to us, or parks it.
+    /// Serves a connection that somebody made to us, now or when it is its turn.
     pub(super) fn accepted(&mut self, stream: TcpStream, peer: SocketAddr) {
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         match self.admission.ask(peer.ip()) {
@@ -67,15 +67,28 @@ impl Daemon {
                 self.forget(conn);
                 self.feed(Input::Closed { conn });
             }
-            Admitted::No => {
-                warn!(
-                    "Too many connections from {} that prove nothing; one more is ignored",
-                    peer.ip()
-                );
-                self.tarpit.park(Arc::new(Transport::Tcp(stream)));
+            Admitted::Later => {
+                let ip = peer.ip();
+                if !self.admission.wait(ip, (stream, peer), Instant::now()) {
+                    warn!(
+                        "Too many connections from {ip} have still to prove who they are; others wait"
+                    );
+                }
                 return;
             }
         }
+        self.serve_stream(stream, peer);
+    }
+
+    /// Serves those whose turn has come.
+    pub(super) fn serve_waiting(&mut self) {
+        let patience = self.setup.config.numbers.ping_timeout;
+        while let Some((stream, peer)) = self.admission.next(patience, Instant::now()) {
+            self.serve_stream(stream, peer);
+        }
+    }
+
+    fn serve_stream(&mut self, stream: TcpStream, peer: SocketAddr) {
         let _ = prefer_speed(&socket2::SockRef::from(&stream), peer.is_ipv4());
         self.look_up_name(peer);
         let (conn, backlog) = self.open(Transport::Tcp(stream), Instant::now(), None, None);
