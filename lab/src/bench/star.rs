@@ -3,8 +3,7 @@
 //! Each leaf is a process of its own with a directory, a port and a dummy device of its own; all live in one network
 //! namespace, and so the server sees them as it sees the kits behind one NAT.
 
-use std::collections::HashSet;
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,7 +15,7 @@ use tokio::time::{Instant, sleep};
 
 use super::subject::{Mode, Side};
 use crate::actors::{ActorError, Daemon, KeyPair, LIBRARY_PATH, Product, Programs, path};
-use crate::fabric::{CommandSpec, Lab, Process};
+use crate::fabric::{CommandSpec, Lab, Node, Process};
 use crate::plan::{Net, Plan, Segment};
 
 /// The machines, and the server's name in the mesh.
@@ -45,7 +44,7 @@ const GLANCE: Duration = Duration::from_millis(50);
 const READY_LIMIT: Duration = Duration::from_secs(15);
 
 /// What daemons say of a neighbour that has proved who it is, between these words.
-const ACTIVATED: [&str; 2] = ["onnection with ", "activated"];
+const ACTIVATED: [&str; 2] = ["onnection with ", " activated"];
 
 /// A server and leaves that were set up and do not run yet.
 pub(super) struct Star {
@@ -54,7 +53,7 @@ pub(super) struct Star {
     leaves: Side,
     server: Option<Daemon>,
     running: Vec<Process>,
-    log: Log,
+    log: PathBuf,
 }
 
 /// How a star came together.
@@ -62,6 +61,8 @@ pub(super) struct Star {
 pub(super) struct Joined {
     /// Leaves that the server had reached in the end.
     pub(super) reached: usize,
+    /// From the start of the first leaf to that of the last one.
+    pub(super) starting: Duration,
     /// When it had reached them all, counted from the start of the last one.
     pub(super) took: Option<Duration>,
 }
@@ -121,7 +122,7 @@ impl Star {
                     .await?;
             }
         }
-        let log = Log::new(hub.var_log().join("tincd.log"));
+        let log = hub.var_log().join("tincd.log");
         let mut star = Self {
             lab,
             size: keys.len(),
@@ -135,7 +136,7 @@ impl Star {
     }
 
     async fn start_server(&mut self, product: Product) -> Result<()> {
-        let daemon = Daemon::start(self.lab.node(SERVER)?, product, &self.log.path).await?;
+        let daemon = Daemon::start(self.lab.node(SERVER)?, product, &self.log).await?;
         daemon.says("Ready", READY_LIMIT).await?;
         self.server = Some(daemon);
         Ok(())
@@ -160,29 +161,45 @@ impl Star {
         Ok(server)
     }
 
-    /// Starts all leaves at once and waits, at most for `patience`, until the server has reached each of them.
+    /// Starts all leaves at once and waits, at most for `patience`, until each of them has said that its connection with
+    /// the server is activated. The server's own log does not tell of every one: ours leaves out lines like those before.
     ///
     /// # Errors
     /// When a leaf cannot be started, or the server ends.
     pub(super) async fn join(&mut self, patience: Duration) -> Result<Joined> {
-        self.log.skip()?;
         let field = self.lab.node(FIELD)?;
+        for n in 0..self.size {
+            match std::fs::remove_file(field.var_log().join(log_of(&leaf(n)))) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+                _ => {}
+            }
+        }
+        let first = Instant::now();
         let starts = (0..self.size).map(|n| field.spawn(command(&self.leaves, &leaf(n))));
         self.running = try_join_all(starts).await?;
-        let last = Instant::now();
-        let mut reached = HashSet::new();
+        let (last, starting) = (Instant::now(), first.elapsed());
+        // Leaves before this one have joined.
+        let mut next = 0;
         loop {
-            reached.extend(self.log.activated()?);
-            if reached.len() >= self.size {
+            while next < self.size && joins(field, next)? > 0 {
+                next += 1;
+            }
+            if next == self.size {
                 return Ok(Joined {
-                    reached: reached.len(),
+                    reached: next,
+                    starting,
                     took: Some(last.elapsed()),
                 });
             }
             self.server().await?;
             if last.elapsed() > patience {
+                let mut reached = 0;
+                for n in 0..self.size {
+                    reached += usize::from(joins(field, n)? > 0);
+                }
                 return Ok(Joined {
-                    reached: reached.len(),
+                    reached,
+                    starting,
                     took: None,
                 });
             }
@@ -190,12 +207,13 @@ impl Star {
         }
     }
 
-    /// How many connections the server has accepted since this, or [`Star::join`], was asked last.
+    /// How often leaves have said that their connection with the server is activated, since they were started.
     ///
     /// # Errors
-    /// When its log cannot be read.
-    pub(super) fn more_connections(&mut self) -> Result<usize> {
-        Ok(self.log.activated()?.len())
+    /// When a log cannot be read.
+    pub(super) fn joins(&self) -> Result<usize> {
+        let field = self.lab.node(FIELD)?;
+        (0..self.size).map(|n| joins(field, n)).sum()
     }
 
     /// Leaves that have ended by themselves.
@@ -230,6 +248,23 @@ fn leaf(n: usize) -> String {
     format!("leaf{n:05}")
 }
 
+/// A leaf's log in its machine's directory for logs.
+fn log_of(name: &str) -> String {
+    format!("{name}.log")
+}
+
+/// How often a leaf has said that its connection with the server is activated.
+fn joins(field: &Node, n: usize) -> Result<usize> {
+    let path = field.var_log().join(log_of(&leaf(n)));
+    let log = match std::fs::read(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
+        log => log.with_context(|| format!("cannot read {}", path.display()))?,
+    };
+    let log = String::from_utf8_lossy(&log);
+    let lines = log.lines().filter(|line| activated(line) == Some(SERVER));
+    Ok(lines.count())
+}
+
 fn tinc_conf(side: &Side, name: &str, more: &str) -> String {
     let legacy = side.product.legacy();
     let lines = side.lines.iter();
@@ -245,54 +280,13 @@ fn tinc_conf(side: &Side, name: &str, more: &str) -> String {
 fn command(side: &Side, name: &str) -> CommandSpec {
     let folder = format!("{LEAVES}/{name}");
     let pid_file = format!("--pidfile={folder}/pid");
-    let command = CommandSpec::new("tincd").args(["-c", &folder, &pid_file, "-D"]);
+    let log_file = format!("--logfile=/var/log/{}", log_of(name));
+    let command = CommandSpec::new("tincd").args(["-c", &folder, &pid_file, &log_file, "-D"]);
+    // The reference tells of its connections from this level on.
     match side.product {
-        Product::Tinc11 => command.env(LIBRARY_PATH.0, LIBRARY_PATH.1),
-        Product::Tincd | Product::V6router => command,
-    }
-}
-
-/// A server's log, read bit by bit.
-struct Log {
-    path: PathBuf,
-    /// What was read already, in bytes.
-    read: u64,
-}
-
-impl Log {
-    fn new(path: PathBuf) -> Self {
-        Self { path, read: 0 }
-    }
-
-    /// Forgets what it says so far.
-    fn skip(&mut self) -> Result<()> {
-        self.more().map(drop)
-    }
-
-    /// Names of those who were activated since it was read last, each as often as it was.
-    fn activated(&mut self) -> Result<Vec<String>> {
-        Ok(self
-            .more()?
-            .lines()
-            .filter_map(activated)
-            .map(str::to_owned)
-            .collect())
-    }
-
-    /// The whole lines that have been added.
-    fn more(&mut self) -> Result<String> {
-        let read = || {
-            let mut file = std::fs::File::open(&self.path)?;
-            file.seek(SeekFrom::Start(self.read))?;
-            let mut added = Vec::new();
-            file.read_to_end(&mut added)?;
-            std::io::Result::Ok(added)
-        };
-        let mut added = read().with_context(|| format!("cannot read {}", self.path.display()))?;
-        let whole = added.iter().rposition(|byte| *byte == b'\n');
-        added.truncate(whole.map_or(0, |last| last + 1));
-        self.read += u64::try_from(added.len())?;
-        Ok(String::from_utf8_lossy(&added).into_owned())
+        Product::Tinc11 => command.args(["-d1"]).env(LIBRARY_PATH.0, LIBRARY_PATH.1),
+        Product::Tincd => command.args(["-d1"]),
+        Product::V6router => command,
     }
 }
 
@@ -300,8 +294,8 @@ impl Log {
 fn activated(line: &str) -> Option<&str> {
     let [before, after] = ACTIVATED;
     let (_, rest) = line.split_once(before)?;
-    let name = rest.split_whitespace().next()?;
-    rest.trim_end().ends_with(after).then_some(name)
+    let (who, _) = rest.split_once(after)?;
+    who.split_whitespace().next()
 }
 
 #[cfg(test)]

@@ -15,16 +15,18 @@ use super::table::table;
 use super::{Machine, Subject};
 use crate::actors::{Product, Programs};
 
-/// How long a star is left alone, to see what it costs then.
+/// How long a star is given to come to rest, and then left alone to see what it costs.
+const SETTLE: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_secs(10);
 
 /// How it is measured, for who reads the results.
 const METHOD: &str = "A server that is ready, and leaves, each a process with a key of 2,048 bits, a dummy device \
-and a port of its own, all behind one source address, all started at once. joined: from the start of the last one \
-until the server's log has said of each that its connection is activated, or how many it said so of in time. CPU: \
+and a port of its own, all behind one source address, all started at once. starting: how long that took; joined: from the start of the last one \
+until each has said in its log that its connection with the server is activated, or how many had in time. CPU: \
 user and system time of the server from its start until then, its start included; of a restart, from the kill on. \
-RSS, HWM: the server's memory 10 s later, and the most it had; idle: its share of one core in these 10 s; later: \
-connections it accepted in them, of leaves that came late or that it had lost again. restart: all leaves are killed \
+RSS, HWM: the server's memory 20 s later, and the most it had; idle: its share of one core in the last 10 s of these, \
+when paths have been measured; later: connections made in these 20 s by leaves that came late or that it had lost \
+again. restart: all leaves are killed \
 (SIGKILL, so that their kernel closes their connections) and started at once again.";
 
 /// Stars that are to be measured.
@@ -69,17 +71,19 @@ pub struct Measured {
 pub struct Phase {
     /// Leaves that the server reached.
     pub reached: usize,
+    /// Seconds from the start of the first leaf to that of the last one.
+    pub starting_s: f64,
     /// Seconds from the start of the last leaf until it had reached all.
     pub joined_s: Option<f64>,
     /// The server's processor time, in seconds.
     pub cpu_s: f64,
-    /// Its resident memory 10 s later, in bytes.
+    /// Its resident memory 20 s later, in bytes.
     pub resident: u64,
     /// The most it had, in bytes.
     pub peak: u64,
-    /// Its share of one core in these 10 s.
+    /// Its share of one core in the last 10 s of these.
     pub idle_share: f64,
-    /// Connections accepted in these 10 s, of leaves that came late or that it had lost again.
+    /// Connections made in these 20 s, of leaves that came late or that it had lost again.
     pub later: usize,
     /// Leaves that have ended by themselves.
     pub ended: usize,
@@ -183,20 +187,26 @@ impl Stars {
 
     /// Starts the leaves; `before` is the server's processor time that does not count.
     async fn phase(&self, star: &mut Star, before: f64) -> Result<Phase> {
-        let Joined { reached, took } = star.join(self.patience).await?;
-        let joined = cpu(star).await?;
-        let since = Instant::now();
+        let Joined {
+            reached,
+            starting,
+            took,
+        } = star.join(self.patience).await?;
+        let (joined, joins) = (cpu(star).await?, star.joins()?);
+        sleep(SETTLE).await;
+        let (settled, since) = (cpu(star).await?, Instant::now());
         sleep(IDLE).await;
-        let idle = (cpu(star).await? - joined) / since.elapsed().as_secs_f64();
+        let idle = (cpu(star).await? - settled) / since.elapsed().as_secs_f64();
         let memory = star.server().await?.memory().await?;
         Ok(Phase {
             reached,
+            starting_s: starting.as_secs_f64(),
             joined_s: took.map(|took| took.as_secs_f64()),
             cpu_s: joined - before,
             resident: memory.now,
             peak: memory.peak,
             idle_share: idle,
-            later: star.more_connections()?,
+            later: star.joins()? - joins,
             ended: star.ended(),
         })
     }
@@ -240,7 +250,7 @@ impl fmt::Display for ScaleReport {
         writeln!(f, "{}", self.machine)?;
         writeln!(f, "stars had {} s to come together\n", self.patience)?;
         let head = [
-            "leaves", "", "joined", "CPU s", "RSS MB", "HWM MB", "idle %", "later",
+            "leaves", "", "starting", "joined", "CPU s", "RSS MB", "HWM MB", "idle %", "later",
         ];
         let mut rows = vec![head.map(str::to_owned).to_vec()];
         for star in &self.stars {
@@ -277,6 +287,7 @@ impl Phase {
         vec![
             format!("{} {}", star.leaves, star.name),
             what.to_owned(),
+            format!("{:.2} s", self.starting_s),
             joined,
             format!("{:.2}", self.cpu_s),
             megabytes(self.resident),
@@ -295,6 +306,7 @@ mod tests {
     fn phase(joined_s: Option<f64>) -> Phase {
         Phase {
             reached: 7,
+            starting_s: 0.5,
             joined_s,
             cpu_s: 1.5,
             resident: 20_000_000,
@@ -321,8 +333,14 @@ mod tests {
             stars: vec![star],
         };
         let said = report.to_string();
-        assert!(said.contains("10 tincd    start  7 of 10"), "{said}");
-        assert!(said.contains("10 tincd  restart   2.50 s"), "{said}");
+        assert!(
+            said.contains("10 tincd    start    0.50 s  7 of 10"),
+            "{said}"
+        );
+        assert!(
+            said.contains("10 tincd  restart    0.50 s   2.50 s"),
+            "{said}"
+        );
         assert!(said.contains("FAILED: tincd with 10: it ended"), "{said}");
         assert!(said.contains("1 leaves have ended"), "{said}");
         assert!(!report.is_whole());
