@@ -1,7 +1,6 @@
 //! The shortest paths and the broadcast tree of a graph, kept up to date at the cost of what changed.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-
 use std::net::SocketAddr;
 
 use super::{Edge, Graph, IdMap, NodeId};
@@ -95,19 +94,18 @@ impl Routes {
     pub fn follow(&mut self, graph: &mut Graph) -> Followed {
         let touched = graph.take_touched();
         let mut news = News::default();
-        let mut differ = Vec::new();
+        let mut rerouted = Vec::new();
         let is_searched = self.found.get(graph.me()).is_some();
         if !is_searched || self.adapt(graph, &touched, &mut news).is_none() {
             let before = std::mem::take(&mut self.found);
             self.search(graph);
             self.tree = None;
             let differs = |id: &NodeId| before.get(*id).map(|found| &found.path) != self.path(*id);
-            differ.extend(graph.nodes().map(|(_, id)| id).filter(differs));
+            rerouted.extend(graph.nodes().map(|(_, id)| id).filter(differs));
         }
-        let left = news.left.into_keys();
-        let changed: BTreeSet<_> = differ.into_iter().chain(news.joined).chain(left).collect();
-        let mut rerouted: Vec<_> = changed.into_iter().collect();
-        rerouted.sort_by_key(|id| graph.name(*id));
+        rerouted.extend(news.joined.into_iter().chain(news.left.into_keys()));
+        rerouted.sort_by_key(|id| (graph.name(*id), *id));
+        rerouted.dedup();
         Followed { rerouted, touched }
     }
 
