@@ -16,11 +16,9 @@ use rand::rngs::StdRng;
 use v6router_core::addr::Port;
 use v6router_core::crypto::algorithm::PacketSpec;
 use v6router_core::crypto::rsa::PrivateKey;
-use v6router_core::dataplane::{Mode, Policy};
+use v6router_core::dataplane::Mode;
 use v6router_core::meta::{Connection, Event, Identity, PeerTerms};
-use v6router_core::node::{
-    Backlog, ConnId, HostConfig, Input, Node, Output, Settings, SocketFamily, Trust,
-};
+use v6router_core::node::{Backlog, ConnId, HostConfig, Input, Node, Output, Settings};
 use v6router_core::options::Options;
 
 const SIZES: [usize; 4] = [100, 1000, 3000, 10_000];
@@ -48,33 +46,10 @@ impl Mesh {
         let mut rng = StdRng::seed_from_u64(7);
         let key = PrivateKey::generate(&mut rng, 1024).expect("a key can be made");
         let now = Instant::now();
-        let settings = Settings {
-            name: name.parse().expect("it is a name"),
-            private_key: key.clone(),
-            policy: Policy {
-                mode: Mode::Switch,
-                ..Policy::default()
-            },
-            port: Port::Number(655),
-            subnets: Vec::new(),
-            connect_to: Vec::new(),
-            packet: PacketSpec::default(),
-            options: Options::NONE,
-            ping_interval: Duration::from_secs(60),
-            ping_timeout: Duration::from_secs(5),
-            key_expire: Duration::from_secs(3600),
-            mac_expire: Duration::from_secs(600),
-            min_timeout: Duration::ZERO,
-            max_timeout: Duration::from_secs(900),
-            replay_window: 16,
-            max_output_buffer: 15_180,
-            local_discovery: false,
-            pmtu: None,
-            bypass_security: true,
-            sockets: vec![SocketFamily::V4],
-            trust: Trust::Mesh,
-            owners: Vec::new(),
-        };
+        let mut settings = Settings::plain(name.parse().expect("it is a name"), key.clone());
+        settings.policy.mode = Mode::Switch;
+        settings.options = Options::NONE;
+        settings.bypass_security = true;
         Self {
             node: Node::new(settings, now, &mut rng),
             key,

@@ -26,16 +26,12 @@ use v6router_core::addr::Port;
 use v6router_core::crypto::algorithm::PacketSpec;
 use v6router_core::crypto::packet::{PacketKey, Sealer};
 use v6router_core::crypto::rsa::{PrivateKey, PublicKey};
-use v6router_core::dataplane::{
-    Datagrams, Egress, Forwarding, Inbound, Mode, Outbound, Policy, UdpPath,
-};
+use v6router_core::dataplane::{Datagrams, Egress, Forwarding, Inbound, Mode, Outbound, UdpPath};
 use v6router_core::forward::too_big::{self, Verdict};
 use v6router_core::forward::{guard, mss, ttl};
 use v6router_core::meta::{Connection, Event, Identity, PeerTerms};
 use v6router_core::name::NodeName;
-use v6router_core::node::{
-    Backlog, ConnId, HostConfig, Input, Node, Output, Settings, SocketFamily, Trust,
-};
+use v6router_core::node::{Backlog, ConnId, HostConfig, Input, Node, Output, Settings};
 use v6router_core::options::Options;
 use v6router_core::subnet::Subnet;
 use v6router_core::wire::ethernet::Frame;
@@ -272,33 +268,9 @@ struct Alice {
 
 impl Alice {
     fn new(mode: Mode) -> Self {
-        let settings = Settings {
-            name: name("alice"),
-            private_key: key().clone(),
-            policy: Policy {
-                mode,
-                ..Policy::default()
-            },
-            port: Port::Number(655),
-            subnets: Vec::new(),
-            connect_to: Vec::new(),
-            packet: PacketSpec::default(),
-            options: Options(0xc),
-            ping_interval: Duration::from_secs(60),
-            ping_timeout: Duration::from_secs(5),
-            key_expire: Duration::from_secs(3600),
-            mac_expire: Duration::from_secs(600),
-            min_timeout: Duration::ZERO,
-            max_timeout: Duration::from_secs(900),
-            replay_window: 16,
-            max_output_buffer: 15_180,
-            local_discovery: false,
-            pmtu: None,
-            bypass_security: true,
-            sockets: vec![SocketFamily::V4],
-            trust: Trust::Mesh,
-            owners: Vec::new(),
-        };
+        let mut settings = Settings::plain(name("alice"), key().clone());
+        settings.policy.mode = mode;
+        settings.bypass_security = true;
         let (now, mut rng) = (Instant::now(), StdRng::seed_from_u64(1));
         let mut alice = Self {
             node: Node::new(settings, now, &mut rng),

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::trust::Trust;
 use crate::addr::{Endpoint, Port};
+use crate::constants::DEFAULT_PORT;
 use crate::crypto::algorithm::PacketSpec;
 use crate::crypto::rsa::{PrivateKey, PublicKey};
 use crate::dataplane::{Forwarding, Handling, Policy, UdpPath, Up};
@@ -287,6 +288,37 @@ pub struct Settings<Key = PrivateKey> {
     pub trust: Trust,
     /// Subnets of other nodes by their host files; empty unless these are what counts.
     pub owners: Vec<(NodeName, Subnet)>,
+}
+
+impl Settings {
+    /// A node of which nothing more is configured: tinc 1.0's defaults, and one socket for IPv4.
+    #[must_use]
+    pub fn plain(name: NodeName, private_key: PrivateKey) -> Self {
+        Self {
+            name,
+            private_key,
+            policy: Policy::default(),
+            port: Port::from(DEFAULT_PORT),
+            subnets: Vec::new(),
+            connect_to: Vec::new(),
+            packet: PacketSpec::default(),
+            options: Options::PMTU_DISCOVERY.with(Options::CLAMP_MSS),
+            ping_interval: Duration::from_secs(60),
+            ping_timeout: Duration::from_secs(5),
+            key_expire: Duration::from_secs(3600),
+            mac_expire: Duration::from_secs(600),
+            min_timeout: Duration::ZERO,
+            max_timeout: Duration::from_secs(900),
+            replay_window: 16,
+            max_output_buffer: 15_180,
+            local_discovery: false,
+            pmtu: None,
+            bypass_security: false,
+            sockets: vec![SocketFamily::V4],
+            trust: Trust::Mesh,
+            owners: Vec::new(),
+        }
+    }
 }
 
 /// Address family of a UDP socket.

@@ -7,13 +7,9 @@ use std::time::{Duration, Instant};
 
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use v6router_core::addr::Port;
-use v6router_core::crypto::algorithm::PacketSpec;
-use v6router_core::dataplane::{Mode, Policy};
+use v6router_core::dataplane::Mode;
 use v6router_core::meta::Event;
-use v6router_core::node::{
-    Backlog, ConnId, HostConfig, Input, Node, Output, Script, Settings, SocketFamily, Trust,
-};
+use v6router_core::node::{Backlog, ConnId, HostConfig, Input, Node, Output, Script, Settings};
 use v6router_core::options::Options;
 
 use crate::ends::{End, identity, key, name};
@@ -67,33 +63,10 @@ impl Siege {
     ) -> Self {
         let (ours, theirs) = (key(1024, 0), key(1024, 1));
         let mallory = End::initiator(identity("mallory", theirs.clone()), "alice", ours.clone());
-        let mut settings = Settings {
-            name: name("alice"),
-            private_key: ours,
-            policy: Policy {
-                mode: Mode::Switch,
-                ..Policy::default()
-            },
-            port: Port::Number(655),
-            subnets: Vec::new(),
-            connect_to: Vec::new(),
-            packet: PacketSpec::default(),
-            options,
-            ping_interval: Duration::from_secs(60),
-            ping_timeout: PING_TIMEOUT,
-            key_expire: Duration::from_secs(3600),
-            mac_expire: Duration::from_secs(600),
-            min_timeout: Duration::ZERO,
-            max_timeout: Duration::from_secs(900),
-            replay_window: 16,
-            max_output_buffer: 15_180,
-            local_discovery: false,
-            pmtu: None,
-            bypass_security: false,
-            sockets: vec![SocketFamily::V4],
-            trust: Trust::Mesh,
-            owners: Vec::new(),
-        };
+        let mut settings = Settings::plain(name("alice"), ours);
+        settings.policy.mode = Mode::Switch;
+        settings.options = options;
+        settings.ping_timeout = PING_TIMEOUT;
         change(&mut settings);
         let mut rng = StdRng::seed_from_u64(5);
         let now = mallory.started;

@@ -20,16 +20,9 @@ use std::time::{Duration, Instant};
 use keys::{host, key};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use v6router_core::addr::Port;
-use v6router_core::crypto::algorithm::PacketSpec;
-use v6router_core::dataplane::{
-    Datagrams, Egress, Forwarding, Inbound, Mode, Outbound, Policy, UdpPath,
-};
+use v6router_core::dataplane::{Datagrams, Egress, Forwarding, Inbound, Mode, Outbound, UdpPath};
 use v6router_core::name::NodeName;
-use v6router_core::node::{
-    Backlog, ConnId, Input, Node, Order, Output, Script, Settings, SocketFamily, Trust,
-};
-use v6router_core::options::Options;
+use v6router_core::node::{Backlog, ConnId, Input, Node, Order, Output, Script, Settings};
 
 /// One way over any wire.
 const LATENCY: Duration = Duration::from_millis(5);
@@ -165,33 +158,9 @@ impl Mesh {
     /// Starts a node from nothing.
     pub(crate) fn start(&mut self, index: usize) {
         let member = &mut self.members[index];
-        let mut settings = Settings {
-            name: member.name.clone(),
-            private_key: key(index),
-            policy: Policy {
-                mode: Mode::Switch,
-                ..Policy::default()
-            },
-            port: Port::Number(655),
-            subnets: Vec::new(),
-            connect_to: member.connect_to.clone(),
-            packet: PacketSpec::default(),
-            options: Options::PMTU_DISCOVERY.with(Options::CLAMP_MSS),
-            ping_interval: Duration::from_secs(60),
-            ping_timeout: Duration::from_secs(5),
-            key_expire: Duration::from_secs(3600),
-            mac_expire: Duration::from_secs(600),
-            min_timeout: Duration::ZERO,
-            max_timeout: Duration::from_secs(900),
-            replay_window: 16,
-            max_output_buffer: 15_180,
-            local_discovery: false,
-            pmtu: None,
-            bypass_security: false,
-            sockets: vec![SocketFamily::V4],
-            trust: Trust::Mesh,
-            owners: Vec::new(),
-        };
+        let mut settings = Settings::plain(member.name.clone(), key(index));
+        settings.policy.mode = Mode::Switch;
+        settings.connect_to.clone_from(&member.connect_to);
         (self.settings)(&mut settings);
         member.inbound = Inbound::default();
         member.outbound = Outbound::default();
