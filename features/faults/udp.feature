@@ -64,7 +64,8 @@ Feature: What networks do to UDP while packets flow
     Then www reaches laptop within 1 s
     And pings from node_one to v6router go directly by UDP within 1 s
 
-  # Who is told nothing has to be offered segments that fit.
+  # Who is told nothing has to be offered segments that fit. A daemon can offer them once it has measured the path; one
+  # of the reference leaves conversations hanging that began before.
   Scenario: Machines that are deaf to "packet too big" exchange files all the same
     Given the network "how-to"
     And tinc is set up as it should be
@@ -72,5 +73,7 @@ Feature: What networks do to UDP while packets flow
     Then laptop reaches www within 5 s
     And pings from node_one to v6router go directly by UDP within 8 s
     Given www and laptop are deaf to "packet too big"
-    Then www sends 1000 kB to laptop by TCP within 5 s
+    Then pings of 1500 bytes from laptop no longer arrive at www after 40 s
+    And pings of 1500 bytes from www no longer arrive at laptop after 40 s
+    And www sends 1000 kB to laptop by TCP within 5 s
     And laptop sends 1000 kB to www by TCP within 5 s

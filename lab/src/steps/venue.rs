@@ -166,6 +166,31 @@ async fn long_pings(
     }
 }
 
+/// Until nothing of a handful passes any more: the way there is known not to carry so much.
+#[then(expr = "pings of {int} bytes from {word} no longer arrive at {word} after {float} s")]
+async fn no_longer(world: &mut World, len: usize, from: String, to: String, limit: f64) -> Outcome {
+    let how = Ping {
+        count: SAMPLE,
+        patience: Duration::from_millis(300),
+        payload: vec![b'n'; len.checked_sub(HEADERS).context("that is too short")?],
+        ..Ping::default()
+    };
+    let deadline = Instant::now() + seconds(limit)?;
+    let capture = Capture::start(world.node(&to)?, UPLINK).await?;
+    let mut before = 0;
+    loop {
+        observe::ping(world.node(&from)?, world.address(&to)?, &how).await?;
+        let heard = capture.frames().containing(&how.payload);
+        if heard == before {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            fail!("they still arrive");
+        }
+        before = heard;
+    }
+}
+
 #[then(expr = "pings of {int} bytes from {word} to {word} get no answer in {float} s")]
 async fn no_long_pings(
     world: &mut World,
@@ -210,7 +235,7 @@ async fn at_the_edge(world: &World, machine: &str) -> anyhow::Result<Capture> {
 /// Name of the outer interface of every venue's router.
 const WAN: &str = "wan0";
 
-/// Name of the first interface of servers and Pis.
+/// Name of the first interface of servers, Pis and clients.
 const UPLINK: &str = "eth0";
 
 /// The router of the venue in which a Pi is.
