@@ -1,9 +1,9 @@
 //! The two threads that move packets, and what they share with the control loop.
 //!
-//! One thread carries frames from the device to the network, one carries datagrams from the
-//! network to the device. Each takes what the kernel has ready, as much as one call brings, and
-//! runs it to completion: there is no queue between them and none to the kernel. They read the picture that the control side published last and report to
-//! it over a bounded channel; a report that does not fit is lost, as a packet would be.
+//! One thread carries frames from the device to the network, one carries datagrams from the network to the device. Each
+//! takes what the kernel has ready, as much as one call brings, and runs it to completion: there is no queue between
+//! them and none to the kernel. They read the picture that the control side published last and report to it over a
+//! bounded channel; a report that does not fit is lost, as a packet would be.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -28,6 +28,7 @@ use v6router_core::offload::{Burst, Header, Joiner, Malformed};
 use super::device::{Device, Offload};
 use super::socket::{Arrivals, Departures, Socket};
 use crate::config::describe;
+use crate::privilege::interrupt_nobody;
 use crate::ration::Ration;
 
 /// Reports that may wait for the control loop; ours.
@@ -106,6 +107,7 @@ impl Datapath {
     ) -> io::Result<()> {
         let shared = Arc::clone(&self.shared);
         let body = move || {
+            interrupt_nobody();
             let why = match catch_unwind(AssertUnwindSafe(|| run(&shared))) {
                 Ok(Ok(())) => return,
                 Ok(Err(error)) => describe(&error),
