@@ -176,12 +176,13 @@ impl Node {
             Input::Timer => self.timers_due(now, rng),
         }
         self.settle(now, rng);
-        self.publish();
     }
 
-    /// Takes the next thing to do.
+    /// Takes the next thing to do. The picture is drawn, and what neighbours are told is sent, once for all inputs that
+    /// came since the last time there was nothing to do.
     pub fn poll_output(&mut self) -> Option<Output> {
         if self.outputs.is_empty() {
+            self.publish();
             self.speak();
         }
         self.outputs.pop_front()
