@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::schedule::Link;
-use super::{AdvertiseSettings, HOST_HOP_LIMIT, HOSTS_KEEP_VALID, MAX_RETIRED, MIN_MTU};
+use super::{
+    AdvertiseSettings, HOST_HOP_LIMIT, HOST_RETRANSMIT, HOSTS_KEEP_VALID, MAX_RETIRED, MIN_MTU,
+};
 use crate::router::Prefix;
 use crate::wire::ndp::{Information, Lifetime, PrefixInformation, RouterAdvertisement};
 
@@ -102,10 +104,16 @@ pub(super) fn advertisement(
         let domains = settings.search.clone();
         options.push(Information::SearchList { lifetime, domains });
     }
+    // An answer by radio may take longer than that.
+    let retransmit = match settings.on_link {
+        true => HOST_RETRANSMIT,
+        false => Duration::ZERO,
+    };
     RouterAdvertisement {
         hop_limit: HOST_HOP_LIMIT,
         preference: settings.preference,
         lifetime: offered(settings.lifetime),
+        retransmit,
         options,
         ..RouterAdvertisement::default()
     }

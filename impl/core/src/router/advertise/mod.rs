@@ -20,10 +20,14 @@ pub const MIN_DELAY_BETWEEN: Duration = Duration::from_secs(3);
 /// How long an answer to everybody may wait, so that routers do not answer all at once
 /// (RFC 4861 section 10, `MAX_RA_DELAY_TIME`).
 pub const MAX_ANSWER_DELAY: Duration = Duration::from_millis(500);
-/// How long an answer to the host that asked may wait; ours. RFC 4861 has the same half a second, but
-/// what one host is told disturbs no other, and the host begins to check its address only then, which
-/// takes Linux one to two seconds more.
+/// How long an answer to the host that asked may wait; ours. RFC 4861 has the same half a second, but what one host is
+/// told disturbs no other, and the host begins to check its address only then.
 pub const MAX_LONE_ANSWER_DELAY: Duration = Duration::from_millis(20);
+/// What hosts of an Ethernet are told to wait for an answer to a neighbour solicitation (RFC 4861 section 4.2, Retrans
+/// Timer); ours. They wait as long after the one that asks whether an address is somebody's (RFC 4862 section 5.4),
+/// a whole second unless told: with this, and the second at most by which they put that question off, a new host has
+/// its address within two.
+pub const HOST_RETRANSMIT: Duration = Duration::from_millis(500);
 /// Shortest and longest interval between two unsolicited advertisements that may be asked for
 /// (RFC 4861 section 6.2.1, `MaxRtrAdvInterval`).
 pub const INTERVALS: [Duration; 2] = [Duration::from_secs(4), Duration::from_secs(1800)];

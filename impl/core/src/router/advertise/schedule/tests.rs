@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
-use super::super::{HOSTS_KEEP_VALID, INTERVALS};
+use super::super::{HOST_RETRANSMIT, HOSTS_KEEP_VALID, INTERVALS};
 use super::*;
 use crate::router::Prefix;
 use crate::wire::ethernet::Frame;
@@ -162,6 +162,7 @@ fn an_advertisement_says_what_the_settings_say() {
         (64, false, false)
     );
     assert_eq!(said.lifetime, seconds(1800));
+    assert_eq!(said.retransmit, HOST_RETRANSMIT);
     let [address, mtu, Information::Prefix(info), servers, search] = &said.options[..] else {
         panic!("{said:?}");
     };
@@ -366,6 +367,18 @@ fn a_prefix_that_was_replaced_is_withdrawn_for_two_hours() {
     play.tell(Input::Configure(renumbered));
     play.wait(seconds(10));
     assert_eq!(play.prefixes(), [(new, 86_400, 2700), (old, keep, 0)]);
+}
+
+/// By radio an answer may take longer than on a cable, so it is left to the hosts how long they wait.
+#[test]
+fn hosts_of_a_radio_link_are_not_hurried() {
+    let mut play = Play::up();
+    play.tell(Input::Configure(AdvertiseSettings {
+        on_link: false,
+        ..settings()
+    }));
+    play.wait(seconds(10));
+    assert_eq!(play.last().retransmit, Duration::ZERO);
 }
 
 #[test]
