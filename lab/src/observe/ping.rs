@@ -2,13 +2,13 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::Result;
 use super::echo::{Answer, Problem};
-use super::socket::EchoSocket;
+use super::socket::{EchoSocket, Received};
 use crate::fabric::Node;
 
 /// Pause between the requests of [`reach`]: short, so that the time found is exact to a few hundredths of a second.
@@ -43,7 +43,7 @@ impl Default for Ping {
 pub struct PingReport {
     /// Requests sent.
     pub sent: u16,
-    /// Time from each answered request to its reply, in the order of the replies.
+    /// Time from each answered request until the kernel had its reply, in the order of the replies.
     pub round_trips: Vec<Duration>,
     /// Time from the first request to the first reply.
     pub first_reply: Option<Duration>,
@@ -53,6 +53,29 @@ pub struct PingReport {
     pub refused: Option<io::ErrorKind>,
 }
 
+/// When a request was sent, by both clocks.
+#[derive(Debug, Clone, Copy)]
+struct Sent {
+    steady: Instant,
+    /// The clock of the kernel's stamps, which somebody may set.
+    clock: SystemTime,
+}
+
+impl Sent {
+    fn now() -> Self {
+        Self {
+            steady: Instant::now(),
+            clock: SystemTime::now(),
+        }
+    }
+
+    /// How long it took until `at`, which is past.
+    fn until(self, at: SystemTime) -> Duration {
+        let most = self.steady.elapsed();
+        at.duration_since(self.clock).unwrap_or(most).min(most)
+    }
+}
+
 impl PingReport {
     /// Requests without a reply.
     #[must_use]
@@ -60,15 +83,16 @@ impl PingReport {
         usize::from(self.sent).saturating_sub(self.round_trips.len())
     }
 
-    fn heard(&mut self, from: IpAddr, answer: Answer, sent_at: &[Instant]) {
+    fn heard(&mut self, from: IpAddr, answer: Answer, at: SystemTime, sent_at: &[Sent]) {
         match answer {
             Answer::Reply(id) => {
-                let now = Instant::now();
-                let Some(at) = sent_at.get(usize::from(id.seq)) else {
+                let Some(sent) = sent_at.get(usize::from(id.seq)) else {
                     return;
                 };
-                self.round_trips.push(now - *at);
-                self.first_reply = self.first_reply.or_else(|| Some(now - *sent_at.first()?));
+                self.round_trips.push(sent.until(at));
+                self.first_reply = self
+                    .first_reply
+                    .or_else(|| Some(sent_at.first()?.until(at)));
             }
             Answer::Problem(_, problem) => {
                 if !self.problems.contains(&(from, problem)) {
@@ -133,18 +157,18 @@ async fn run(
         let more = report.sent < how.count;
         let patience = sent_at
             .last()
-            .map_or_else(Instant::now, |last| *last + how.patience);
+            .map_or_else(Instant::now, |last: &Sent| last.steady + how.patience);
         let end = first_until.unwrap_or(patience);
         tokio::select! {
             _ = pace.tick(), if more => {
-                sent_at.push(Instant::now());
+                sent_at.push(Sent::now());
                 let sent = socket.send(report.sent, &how.payload).await;
                 report.refused = sent.err().map(|error| error.kind()).or(report.refused);
                 report.sent += 1;
             }
             answer = socket.receive() => {
-                let (from, answer) = answer?;
-                report.heard(from, answer, &sent_at);
+                let Received { from, answer, at, .. } = answer?;
+                report.heard(from, answer, at, &sent_at);
             }
             () = sleep_until(end), if first_until.is_some() || !more => return Ok(report),
         }
@@ -166,10 +190,11 @@ mod tests {
             sent: 2,
             ..PingReport::default()
         };
-        let start = Instant::now();
+        let start = Sent::now();
         report.heard(
             SOMEBODY,
             Answer::Reply(EchoId { ident: 1, seq: 1 }),
+            SystemTime::now(),
             &[start, start],
         );
         assert_eq!(report.lost(), 1);
@@ -184,7 +209,12 @@ mod tests {
         };
         for seq in 0..2 {
             let answer = Answer::Problem(EchoId { ident: 1, seq }, Problem::NoRoute);
-            report.heard(SOMEBODY, answer, &[Instant::now(), Instant::now()]);
+            report.heard(
+                SOMEBODY,
+                answer,
+                SystemTime::now(),
+                &[Sent::now(), Sent::now()],
+            );
         }
         assert_eq!(report.problems, [(SOMEBODY, Problem::NoRoute)]);
         assert_eq!(report.lost(), 2);
@@ -199,8 +229,19 @@ mod tests {
         report.heard(
             SOMEBODY,
             Answer::Reply(EchoId { ident: 1, seq: 9 }),
-            &[Instant::now()],
+            SystemTime::now(),
+            &[Sent::now()],
         );
         assert_eq!(report.lost(), 1);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_meanwhile_makes_no_round_trip_longer_than_it_can_have_been() {
+        let sent = Sent::now();
+        let hour = Duration::from_secs(3600);
+        for at in [sent.clock - hour, sent.clock + hour] {
+            assert!(sent.until(at) < hour);
+        }
+        assert_eq!(sent.until(sent.clock), Duration::ZERO);
     }
 }

@@ -49,10 +49,10 @@ pub async fn refusal(
         return Ok(None);
     }
     let deadline = Instant::now() + PATIENCE;
-    while let Ok(received) = timeout_at(deadline, socket.receive_whole()).await {
-        let (from, answer, packet) = received?;
-        if let Answer::Problem(..) = answer {
-            return Ok(parse(from, packet, &payload));
+    while let Ok(received) = timeout_at(deadline, socket.receive()).await {
+        let received = received?;
+        if let Answer::Problem(..) = received.answer {
+            return Ok(parse(received.from, received.message, &payload));
         }
     }
     Ok(None)

@@ -1,10 +1,15 @@
 //! A raw socket for echo messages, opened inside a node and used outside.
 
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::AsRawFd as _;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, SystemTime};
 
+use nix::sys::socket::sockopt::ReceiveTimestampns;
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
 use super::echo::{self, Answer, EchoId};
@@ -25,6 +30,16 @@ pub(super) struct EchoSocket {
     target: IpAddr,
     ident: u16,
     buffer: Vec<u8>,
+}
+
+/// An answer, and what is known of it.
+pub(super) struct Received<'b> {
+    pub(super) from: IpAddr,
+    pub(super) answer: Answer,
+    /// Behind its IP header for IPv6, from it on for IPv4.
+    pub(super) message: &'b [u8],
+    /// When the kernel got it. On a machine with much to do we hear of it later.
+    pub(super) at: SystemTime,
 }
 
 impl EchoSocket {
@@ -70,23 +85,24 @@ impl EchoSocket {
             .map(drop)
     }
 
-    /// The next answer to one of this socket's requests, and who sent it.
-    pub(super) async fn receive(&mut self) -> Result<(IpAddr, Answer)> {
-        let (from, answer, _) = self.receive_whole().await?;
-        Ok((from, answer))
-    }
-
-    /// The same with the whole message: behind its IP header for IPv6, from it on for IPv4.
-    pub(super) async fn receive_whole(&mut self) -> Result<(IpAddr, Answer, &[u8])> {
+    /// The next answer to one of this socket's requests.
+    pub(super) async fn receive(&mut self) -> Result<Received<'_>> {
         loop {
-            let received = self.socket.recv_from(&mut self.buffer).await;
-            let (len, from) = received.map_err(|reason| self.failed("receive", reason))?;
+            let (socket, buffer) = (&self.socket, &mut self.buffer);
+            let take = || take(socket, buffer);
+            let received = self.socket.async_io(Interest::READABLE, take).await;
+            let (len, from, at) = received.map_err(|reason| self.failed("receive", reason))?;
             let message = self.buffer.get(..len).unwrap_or_default();
             if let Some(answer) = echo::parse(message, self.target.is_ipv6())
                 && answer.id().ident == self.ident
             {
                 let message = self.buffer.get(..len).unwrap_or_default();
-                return Ok((from.ip(), answer, message));
+                return Ok(Received {
+                    from,
+                    answer,
+                    message,
+                    at,
+                });
             }
         }
     }
@@ -115,6 +131,25 @@ fn raw_socket(target: IpAddr) -> io::Result<Socket> {
     };
     let socket = Socket::new(domain, Type::RAW, Some(protocol))?;
     socket.set_nonblocking(true)?;
+    setsockopt(&socket, ReceiveTimestampns, &true)?;
     socket.bind(&SocketAddr::new(anywhere, 0).into())?;
     Ok(socket)
+}
+
+/// The next message: its length, whose it is, and when it came.
+fn take(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<(usize, IpAddr, SystemTime)> {
+    let mut control = nix::cmsg_space!(nix::sys::time::TimeSpec);
+    let (fd, mut into) = (socket.as_raw_fd(), [IoSliceMut::new(buffer)]);
+    let none = MsgFlags::empty();
+    let message = recvmsg::<SockaddrStorage>(fd, &mut into, Some(&mut control), none)?;
+    let stamp = message.cmsgs()?.find_map(|control| match control {
+        ControlMessageOwned::ScmTimestampns(at) => Some(Duration::from(at)),
+        _ => None,
+    });
+    let at = stamp.map_or_else(SystemTime::now, |at| SystemTime::UNIX_EPOCH + at);
+    let from = message.address.as_ref().and_then(|from| {
+        let v4 = from.as_sockaddr_in().map(|from| IpAddr::from(from.ip()));
+        v4.or_else(|| Some(from.as_sockaddr_in6()?.ip().into()))
+    });
+    Ok((message.bytes, from.ok_or(io::ErrorKind::InvalidData)?, at))
 }

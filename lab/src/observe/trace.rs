@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Result;
 use super::echo::{Answer, Problem};
-use super::socket::EchoSocket;
+use super::socket::{EchoSocket, Received};
 use crate::fabric::Node;
 
 /// Routers may stay silent for a moment, since they limit how often they complain (RFC 4443 section 2.4 f).
@@ -57,8 +57,8 @@ async fn probe(socket: &mut EchoSocket, distance: u8) -> Result<Hop> {
             return Ok(Hop::Silent);
         }
         let deadline = Instant::now() + PATIENCE;
-        while let Ok(answer) = timeout_at(deadline, socket.receive()).await {
-            let (from, answer) = answer?;
+        while let Ok(received) = timeout_at(deadline, socket.receive()).await {
+            let Received { from, answer, .. } = received?;
             if answer.id().seq / TRIES != u16::from(distance) {
                 continue;
             }
