@@ -48,3 +48,14 @@ Feature: Who is no router is not taken for one, and who knocks everywhere is not
     Then node_one has asked for at most 450 neighbours
     And www reaches laptop within 1 s
     And 100 pings from www to laptop lose none
+
+  @v6router
+  Scenario: Somebody on the internet who tries every address of a link of 256 does not fill the server's neighbour cache
+    Given the network "siege"
+    And tinc is set up as it should be, by router.toml
+    And all daemons run
+    Then www reaches laptop within 8 s
+    When www sends to 20000 addresses of "2001:db8:85a3:ef00::/64"
+    Then v6router has asked for at most 300 neighbours
+    And www reaches phone within 1 s
+    And 100 pings from www to laptop lose none
