@@ -222,6 +222,8 @@ fn a_router_tells_of_its_clients_and_of_the_way_out() {
         venue.cable("wan", "venue");
         venue.cable("lan", "client");
         venue.run("ip link set venue up; ip link set client address 02:00:00:00:00:05 up");
+        // It has one address, whenever it hears an advertisement.
+        venue.run("sysctl -qw net.ipv6.conf.client.accept_ra=0");
         venue.run("ip address add 2001:db8:9::1/64 dev venue nodad; ip address add 192.0.2.1/24 dev venue");
         venue.run("ip address add 2001:db8:85a3:ef11::100/64 dev client nodad");
         ip("link set wan up");
