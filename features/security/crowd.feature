@@ -1,7 +1,7 @@
 @v6router @serial
 Feature: A crowd behind one address is no flood
 
-  The reference has most of them wait: twenty seconds went by until fifty were served.
+  The reference has most of them wait: a minute went by until a hundred were served.
 
   Scenario: Thirty Pis of a school come to a server at once, and come back to it after it was gone
     Given the network "school"
