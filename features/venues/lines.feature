@@ -15,10 +15,12 @@ Feature: Wherever the line is slow, narrow or bad, a Pi is on the internet
     And of 300 pings from laptop to www at most <lost> % are lost
 
     Examples:
-      | venue         | lost |
-      | low-mtu       | 0    |
-      | satellite-geo | 0    |
-      | lossy-wifi    | 30   |
+      | venue           | lost |
+      | low-mtu         | 0    |
+      | satellite-geo   | 0    |
+      | cgnat-mobile    | 20   |
+      | conference-busy | 40   |
+      | lossy-wifi      | 30   |
 
   Scenario Outline: Pings of <bytes> bytes pass a line like that of <venue>, which carries 1400 with all headers
     Given the network "how-to" with cafe like "<venue>"

@@ -19,7 +19,6 @@ Feature: Wherever UDP and TCP may leave, a Pi is on the internet
       | address-restricted |
       | carrier-block      |
       | cgnat-fixed        |
-      | cgnat-mobile       |
       | full-cone-router   |
       | home-default       |
       | home-good          |

@@ -236,6 +236,8 @@ fn plan(kind: VenueKind) -> Plan {
     Plan::new(&Scenario::bench(kind).unwrap())
 }
 
+/// Without its line: datagrams are sent once here, and some lines lose them.
 fn find(name: &str) -> VenueKind {
-    VenueKind::find(Path::new(name)).unwrap()
+    let kind = VenueKind::find(Path::new(name)).unwrap();
+    VenueKind { link: None, ..kind }
 }
