@@ -17,6 +17,7 @@ use v6lab::plan::Plan;
 fn main() {
     support::run(tests![
         pings_take_as_long_as_was_asked_for,
+        cables_of_machines_take_as_long_as_was_asked_for,
         streams_are_as_fast_as_was_asked_for,
         as_much_is_lost_as_was_asked_for,
         the_seed_decides_which_datagrams_are_lost,
@@ -112,6 +113,26 @@ async fn pings_take_as_long_as_was_asked_for() {
     let lab = lab(asked).await;
     let seen = round_trip(&lab).await;
     assert!((seen - 40.0).abs() < 2.0, "{seen} ms");
+    lab.down().await.unwrap();
+}
+
+async fn cables_of_machines_take_as_long_as_was_asked_for() {
+    let scenario = Scenario::builder("far from each other")
+        .server("server", [format!("{SERVER}/24")])
+        .line("server", [("delay", "20 ms")])
+        .venue(
+            "cafe",
+            "home-default",
+            format!("{VENUE}/24"),
+            "192.168.1.0/24",
+        )
+        .pi("pi", "cafe")
+        .line("pi", [("delay", "5 ms")]);
+    let lab = Lab::up(&Plan::new(&scenario.build().unwrap()))
+        .await
+        .unwrap();
+    let seen = round_trip(&lab).await;
+    assert!((seen - 50.0).abs() < 2.0, "{seen} ms");
     lab.down().await.unwrap();
 }
 

@@ -152,7 +152,7 @@ impl Builder {
     #[must_use]
     #[track_caller]
     pub fn alias(self, pi: &str, address: impl Display) -> Self {
-        self.with("[pi]", pi, &[("address", address.to_string())])
+        self.with(&["[pi]"], pi, &[("address", address.to_string())])
     }
 
     /// What a Pi brings: its address on the overlay and the prefix it gives out.
@@ -163,7 +163,7 @@ impl Builder {
             ("overlay", overlay.to_string()),
             ("prefix", prefix.to_string()),
         ];
-        self.with("[pi]", pi, &keys)
+        self.with(&["[pi]"], pi, &keys)
     }
 
     /// A machine plugged into a Pi.
@@ -171,6 +171,34 @@ impl Builder {
     #[track_caller]
     pub fn client(self, name: &str, behind: &str) -> Self {
         self.table("[client]", name, &[("behind", behind.to_owned())])
+    }
+
+    /// What the cable of a server, a Pi or a client does to packets: keys of its `link`, each for both directions.
+    ///
+    /// ```
+    /// # use v6lab::model::Scenario;
+    /// let scenario = Scenario::builder("far away")
+    ///     .server("www", ["198.51.100.10/24"])
+    ///     .line("www", [("delay", "120 ms"), ("loss", "0.1 %")])
+    ///     .build()?;
+    /// # Ok::<_, v6lab::model::ModelError>(())
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn line<'k>(
+        self,
+        machine: &str,
+        keys: impl IntoIterator<Item = (&'k str, &'k str)>,
+    ) -> Self {
+        let keys: Vec<(String, String)> = keys
+            .into_iter()
+            .map(|(key, value)| (format!("link.{key}"), value.to_owned()))
+            .collect();
+        let keys: Vec<(&str, String)> = keys
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.clone()))
+            .collect();
+        self.with(&["[server]", "[pi]", "[client]"], machine, &keys)
     }
 
     /// The scenario, checked as a file is.
@@ -206,24 +234,29 @@ impl Builder {
 
     /// Adds keys to a table that stands already.
     #[track_caller]
-    fn with(mut self, head: &str, name: &str, keys: &[(&str, String)]) -> Self {
+    fn with(mut self, heads: &[&str], name: &str, keys: &[(&str, String)]) -> Self {
         let here = Location::caller();
         let found = self
             .tables
             .iter_mut()
-            .find(|table| table.head == head && table.name == name);
+            .find(|table| heads.contains(&table.head) && table.name == name);
         if let Some(table) = found {
             let keys = keys.iter().map(|(key, value)| (entry(key, value), here));
             table.lines.extend(keys);
             return self;
         }
-        let named = self.tables.iter().filter(|table| table.head == head);
+        let named = self.tables.iter();
+        let named = named.filter(|table| heads.contains(&table.head));
         let known: Vec<String> = named.map(|table| table.name.clone()).collect();
+        let what = heads.join(" or ").replace(['[', ']'], "");
         self.mistake = self.mistake.or_else(|| {
             Some(ModelError {
                 file: here.file().into(),
                 line: usize::try_from(here.line()).ok(),
-                reason: format!("no pi {name:?} was added before{}", nearest(name, &known)),
+                reason: format!(
+                    "no {what} {name:?} was added before{}",
+                    nearest(name, &known)
+                ),
             })
         });
         self
@@ -278,6 +311,25 @@ mod tests {
     fn whom_nobody_has_added_nothing_can_be_said_of() {
         let error = cafe().alias("node_on", "192.168.1.7").build().unwrap_err();
         assert!(error.reason.contains("did you mean `node_one`?"), "{error}");
+        let error = cafe().line("wwww", []).build().unwrap_err();
+        assert!(
+            error
+                .reason
+                .starts_with("no server or pi or client \"wwww\""),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_machine_has_a_line_of_its_own() {
+        let with_line = cafe().line("laptop", [("delay", "3 ms")]).build();
+        let plan = Plan::new(&with_line.unwrap());
+        let ms = |link: &str| {
+            let line = plan.link(link).unwrap().line;
+            line.map(|line| (line.down.delay.as_millis(), line.up.delay.as_millis()))
+        };
+        assert_eq!(ms("node_one--laptop"), Some((3, 3)));
+        assert_eq!(ms("cafe--node_one"), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `[link]`: the line between a venue and the internet.
+//! `[link]`: the line between a venue and the internet, or between a machine and what it is plugged into.
 //!
 //! A value stands for both directions, or for each one: `rate = { down = "20 Mbit/s", up = "5 Mbit/s" }`.
 
@@ -11,6 +11,7 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use toml::Spanned;
 
 use super::ModelError;
+use super::error::Source;
 use super::overriding::Said;
 use super::quantity::{packets, rate, share, time};
 use crate::conditioner::{Conditions, Line, QUEUE, Share};
@@ -18,7 +19,7 @@ use crate::conditioner::{Conditions, Line, QUEUE, Share};
 /// What IPv4 asks of every host (RFC 791), and what Ethernet carries. Bytes.
 const MTUS: std::ops::RangeInclusive<u32> = 576..=1500;
 
-/// The line between a venue's router and what is in front of it.
+/// The line between a venue's router and what is in front of it, or of a machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Link {
     /// What it does to packets.
@@ -139,6 +140,23 @@ pub(super) fn link(said: &[Said<'_, &LinkTable>]) -> Result<Option<Link>, ModelE
     Ok(Some(Link { line, mtu }))
 }
 
+/// The line of a machine, by the `link` in its table.
+pub(super) fn of_machine(
+    table: Option<&LinkTable>,
+    by: &Source,
+) -> Result<Option<Link>, ModelError> {
+    let said: Vec<_> = table
+        .map(|table| Said::new(table, by))
+        .into_iter()
+        .collect();
+    // Its neighbours would send what it cannot hear, and nobody is between them who could tell.
+    let reason = "a network carries the same to each of its machines; say it of a venue's line";
+    if let Some(mtu) = nearest(&said, |table| table.mtu.as_ref()) {
+        return Err(mtu.error(format!("`mtu`: {reason}")));
+    }
+    link(&said)
+}
+
 fn conditions(said: &[Said<'_, &LinkTable>], way: Way) -> Result<Conditions, ModelError> {
     let Field { value: rate, .. } = field(said, way, "rate", |table| &table.rate, rate)?;
     let queue = field(said, way, "queue", |table| &table.queue, time)?;
@@ -224,7 +242,6 @@ fn nearest<'a, T>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::error::Source;
     use super::*;
 
     const VENUE: &str =
@@ -273,6 +290,22 @@ mod tests {
                 ..line.down
             }
         );
+    }
+
+    #[test]
+    fn a_machine_has_a_line_of_its_own_but_no_mtu() {
+        let of_machine = |text: &str| {
+            let source = Source::from_text("scenario", text.to_owned());
+            let table = source.parse::<LinkTable>().unwrap();
+            of_machine(Some(&table), &source).map_err(|error| error.to_string())
+        };
+        let link = of_machine("delay = { up = \"3 ms\" }").unwrap().unwrap();
+        assert_eq!(link.line.up.delay, Duration::from_millis(3));
+        assert_eq!(link.line.down, Conditions::default());
+        let told = of_machine("delay = \"3 ms\"\nmtu = 1400").unwrap_err();
+        assert!(told.starts_with("scenario:2: `mtu`: a network carries the same"));
+        let told = of_machine("black-hole = true").unwrap_err();
+        assert!(told.starts_with("scenario:1: `black-hole`: nothing is too long"));
     }
 
     #[test]

@@ -35,6 +35,7 @@ pub use house::{Fate, House, Portal, Protocol, Remembers, Wall, Way, WebProxy};
 use kind::VenueFile;
 pub use kit::{Identifiers, Kit};
 pub use link::Link;
+use link::LinkTable;
 pub(crate) use quantity::rate;
 pub use router::{Behind, SHARED_SPACE};
 pub use schema::{scenario_schema, venue_schema};
@@ -103,6 +104,12 @@ pub struct Server {
     pub name: Spanned<String>,
     /// Its addresses: at most one IPv4 and one IPv6, each with its network's length.
     pub addresses: Vec<Spanned<Net>>,
+    /// What is said of its line.
+    #[serde(rename = "link")]
+    said_of_link: Option<LinkTable>,
+    /// The line to it, where it is no mere cable.
+    #[serde(skip)]
+    pub link: Option<Link>,
 }
 
 /// A place with a router that people connect to.
@@ -189,6 +196,12 @@ pub struct Pi {
     pub identifiers: Identifiers,
     /// Whether its radio tells contexts for compression (RFC 6775), which Linux does not; it does unless said.
     pub contexts: Option<bool>,
+    /// What is said of its line.
+    #[serde(rename = "link")]
+    said_of_link: Option<LinkTable>,
+    /// The line to it, where it is no mere cable.
+    #[serde(skip)]
+    pub link: Option<Link>,
 }
 
 /// A machine plugged into a Pi.
@@ -199,6 +212,12 @@ pub struct Client {
     pub name: Spanned<String>,
     /// The Pi it is plugged into.
     pub behind: Spanned<String>,
+    /// What is said of its line.
+    #[serde(rename = "link")]
+    said_of_link: Option<LinkTable>,
+    /// The line to it, where it is no mere cable.
+    #[serde(skip)]
+    pub link: Option<Link>,
 }
 
 impl Venue {
@@ -303,6 +322,16 @@ impl Scenario {
             for sharer in &mut scenario.sharers {
                 sharer.template.clone_from(&template);
             }
+        }
+        let source = &scenario.source;
+        for server in &mut scenario.servers {
+            server.link = link::of_machine(server.said_of_link.as_ref(), source)?;
+        }
+        for pi in &mut scenario.pis {
+            pi.link = link::of_machine(pi.said_of_link.as_ref(), source)?;
+        }
+        for client in &mut scenario.clients {
+            client.link = link::of_machine(client.said_of_link.as_ref(), source)?;
         }
         check::check(&scenario)?;
         Ok(scenario)

@@ -43,6 +43,7 @@ pub(super) fn build(scenario: &Scenario) -> Plan {
     for pi in &scenario.pis {
         builder.pi(scenario, pi, &mut sites);
     }
+    builder.machine_lines(scenario);
     let overlay = scenario.overlay.as_ref().and_then(|overlay| {
         let IpAddr::V6(address) = overlay.address.get_ref().addr else {
             return None;
@@ -285,6 +286,22 @@ impl Wiring {
                 prefix,
                 links: cable.into_iter().chain(radio).collect(),
             });
+        }
+    }
+
+    /// What the cables of single machines do to packets.
+    fn machine_lines(&mut self, scenario: &Scenario) {
+        let servers = scenario.servers.iter();
+        let pis = scenario.pis.iter();
+        let clients = scenario.clients.iter();
+        let lines = servers
+            .map(|server| (&server.name, &server.link))
+            .chain(pis.map(|pi| (&pi.name, &pi.link)))
+            .chain(clients.map(|client| (&client.name, &client.link)));
+        for (name, link) in lines {
+            if let Some(link) = link {
+                self.condition(name.get_ref(), "eth0", link);
+            }
         }
     }
 
