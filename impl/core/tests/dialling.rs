@@ -25,6 +25,17 @@ fn a_node_without_address_is_looked_for_after_the_longest_wait() {
 }
 
 #[test]
+fn who_comes_back_after_hours_is_dialled_within_a_minute() {
+    let mut mesh = Mesh::new(1, &[("pi", &["server"]), ("server", &[])]);
+    mesh.kill(1);
+    mesh.run(Duration::from_secs(7200), |_| false);
+    let waits = seconds_between_dials(&mesh);
+    let longest = waits.iter().max().unwrap();
+    // A tenth more, so that many do not come as one.
+    assert!((55..=66).contains(longest), "{waits:?}");
+}
+
+#[test]
 fn waits_begin_anew_when_told_to_retry_now() {
     let mut mesh = Mesh::new(1, &[("pi", &["server"]), ("server", &[])]);
     mesh.kill(1);

@@ -308,7 +308,7 @@ impl Settings {
             key_expire: Duration::from_secs(3600),
             mac_expire: Duration::from_secs(600),
             min_timeout: Duration::ZERO,
-            max_timeout: Duration::from_secs(900),
+            max_timeout: Duration::from_secs(60),
             replay_window: 16,
             max_output_buffer: 15_180,
             local_discovery: false,
