@@ -349,6 +349,19 @@ impl Scenario {
         })
     }
 
+    /// Those who share what they have at a venue.
+    pub(crate) fn sharers_at<'s>(
+        &'s self,
+        place: &'s Spanned<String>,
+    ) -> impl Iterator<Item = &'s Sharer> {
+        self.sharers.iter().filter(move |sharer| sharer.at == *place)
+    }
+
+    /// The Pis at a venue or a sharer's.
+    pub(crate) fn pis_at<'s>(&'s self, place: &'s Spanned<String>) -> impl Iterator<Item = &'s Pi> {
+        self.pis.iter().filter(move |pi| pi.at == *place)
+    }
+
     /// The file it was read from.
     #[must_use]
     pub fn path(&self) -> &Path {

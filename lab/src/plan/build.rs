@@ -164,12 +164,9 @@ impl Wiring {
         if let Some(behind) = &venue.kind.behind {
             self.carrier(venue, behind);
         }
-        let sharers = scenario
-            .sharers
-            .iter()
-            .filter(|sharer| sharer.at == venue.name);
-        let pis = scenario.pis.iter().filter(|pi| pi.at == venue.name);
-        let guests: Vec<(&str, &str)> = sharers
+        let pis = scenario.pis_at(&venue.name);
+        let guests: Vec<(&str, &str)> = scenario
+            .sharers_at(&venue.name)
             .map(|sharer| (sharer.name.get_ref().as_str(), "wlan0"))
             .chain(pis.map(|pi| (pi.name.get_ref().as_str(), "eth0")))
             .collect();
@@ -230,9 +227,7 @@ impl Wiring {
         let name = sharer.name.get_ref();
         let lan = *sharer.lan.get_ref();
         let cabled: Vec<&str> = scenario
-            .pis
-            .iter()
-            .filter(|pi| pi.at == sharer.name)
+            .pis_at(&sharer.name)
             .map(|pi| pi.name.get_ref().as_str())
             .collect();
         for pi in &cabled {

@@ -62,11 +62,8 @@ pub(super) fn places(
         let IpAddr::V4(address) = venue.lan.get_ref().nth(1)?.addr else {
             return None;
         };
-        let sharers = scenario
-            .sharers
-            .iter()
-            .filter(|sharer| sharer.at == venue.name);
-        let pis = scenario.pis.iter().filter(|pi| pi.at == venue.name);
+        let sharers = scenario.sharers_at(&venue.name);
+        let pis = scenario.pis_at(&venue.name);
         let guests = sharers
             .map(|sharer| sharer.name.get_ref())
             .chain(pis.map(|pi| pi.name.get_ref()));

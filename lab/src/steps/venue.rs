@@ -37,7 +37,7 @@ async fn stay(world: &mut World, from: String, to: String, limit: f64) -> Outcom
 /// Pings until a handful of them passed as datagrams between two addresses.
 async fn between(
     world: &World,
-    [from, to]: [&str; 2],
+    names: [&str; 2],
     capture: &Capture,
     ends: [Ipv4Addr; 2],
     limit: f64,
@@ -48,22 +48,35 @@ async fn between(
     };
     let deadline = Instant::now() + seconds(limit)?;
     loop {
-        let before = capture.frames().udp_between(ends[0], ends[1]);
-        let report = observe::ping(world.node(from)?, world.address(to)?, &how).await?;
-        let during = capture.frames().udp_between(ends[0], ends[1]) - before;
-        if report.lost() == 0 && during >= 2 * usize::from(how.count) {
-            return Ok(());
-        }
-        if Instant::now() > deadline {
-            fail!(
-                "{} of {} pings were lost, and {during} datagrams passed between {} and {}",
-                report.lost(),
-                how.count,
-                ends[0],
-                ends[1]
-            );
+        match pass(world, names, capture, ends, &how).await {
+            Ok(()) => return Ok(()),
+            Err(error) if Instant::now() > deadline => return Err(error),
+            Err(_) => {}
         }
     }
+}
+
+/// Pings, each of which passes as two datagrams between two addresses.
+async fn pass(
+    world: &World,
+    [from, to]: [&str; 2],
+    capture: &Capture,
+    ends: [Ipv4Addr; 2],
+    how: &Ping,
+) -> Outcome {
+    let before = capture.frames().udp_between(ends[0], ends[1]);
+    let report = observe::ping(world.node(from)?, world.address(to)?, how).await?;
+    let passed = capture.frames().udp_between(ends[0], ends[1]) - before;
+    if report.lost() > 0 || passed < 2 * usize::from(how.count) {
+        fail!(
+            "{} of {} pings were lost, and {passed} datagrams passed between {} and {}",
+            report.lost(),
+            how.count,
+            ends[0],
+            ends[1]
+        );
+    }
+    Ok(())
 }
 
 #[then(expr = "pings from {word} to {word} go through {word} and lose none, for {float} s")]
@@ -83,18 +96,7 @@ async fn go_through(
     };
     let capture = at_the_edge(world, &from).await?;
     let ends = [public(world, &from)?, public(world, &relay)?];
-    let report = observe::ping(world.node(&from)?, world.address(&to)?, &how).await?;
-    let passed = capture.frames().udp_between(ends[0], ends[1]);
-    if report.lost() > 0 || passed < 2 * usize::from(how.count) {
-        fail!(
-            "{} of {} pings were lost, and {passed} datagrams passed between {} and {}",
-            report.lost(),
-            how.count,
-            ends[0],
-            ends[1]
-        );
-    }
-    Ok(())
+    pass(world, [&from, &to], &capture, ends, &how).await
 }
 
 #[when(expr = "UDP is blocked at {word}")]
