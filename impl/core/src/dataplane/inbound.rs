@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::egress::frame_len;
@@ -9,7 +10,7 @@ use super::{
     Egress, Forwarder, Forwarding, Handling, InKey, KeyEpoch, Origin, PeerPath, UdpPath, Up,
 };
 use crate::budget::Budget;
-use crate::constants::{MAX_SEQNO, SEQNO_LEN};
+use crate::constants::{MAX_PACKET, MAX_SEQNO, SEQNO_LEN};
 use crate::crypto::packet::{LANES, OpenError};
 use crate::graph::NodeId;
 use crate::tunnel::probe;
@@ -20,11 +21,17 @@ use crate::tunnel::replay::ReplayWindow;
 /// send to everybody on a network.
 const FULL_SEARCHES: Budget = Budget::new(8, Duration::from_millis(125));
 
+/// How often so many nodes that are known at the same IP address may be tried, for the same reason. Ours: thirty Pis
+/// behind one address whose router gives them all other ports are found at once.
+const NEIGHBOURHOOD: usize = 64;
+const NEAR_SEARCHES: Budget = Budget::new(256, Duration::from_millis(2));
+
 /// Finds out who sent a packet, opens it and passes the frame on.
 #[derive(Debug)]
 pub struct Inbound {
     forwarder: Forwarder,
     windows: HashMap<KeyEpoch, Window>,
+    near_searches: Budget,
     full_searches: Budget,
     /// Where compressed frames expand.
     room: Vec<u8>,
@@ -35,6 +42,7 @@ impl Default for Inbound {
         Self {
             forwarder: Forwarder::default(),
             windows: HashMap::new(),
+            near_searches: NEAR_SEARCHES,
             full_searches: FULL_SEARCHES,
             room: Vec::new(),
         }
@@ -100,6 +108,10 @@ impl Inbound {
             let key = forwarding.peer(peer)?.in_keys.first()?;
             Some((peer, &**key))
         });
+        // No node sends longer ones, and who wants to keep us busy would.
+        if datagrams.size > MAX_PACKET {
+            return;
+        }
         let size = datagrams.size.max(1);
         for some in datagrams.bytes.chunks_mut(size.saturating_mul(LANES)) {
             // Most are sealed by the newest key of who is known at that address.
@@ -204,9 +216,9 @@ impl Inbound {
         })
     }
 
-    /// Looks for the sender of a packet from an unknown address by trying keys: first those of
-    /// nodes known at the same IP address (a NAT that moved the port), then, as often as the
-    /// budget allows, everybody's. Only packets with a MAC can be recognised this way.
+    /// Looks for the sender of a packet from an unknown address by trying keys, as often as the
+    /// budgets allow: first those of nodes known at the same IP address (a NAT that moved the
+    /// port), then everybody's. Only packets with a MAC can be recognised this way.
     fn search<'f>(
         &mut self,
         datagram: &mut [u8],
@@ -215,23 +227,29 @@ impl Inbound {
         forwarding: &'f Forwarding,
         now: Instant,
     ) -> Option<(NodeId, Key<'f>)> {
-        let mut open_where = |near: bool| {
+        let nodes = |near: bool| {
             forwarding
                 .peers
                 .iter()
-                .filter(|(id, path)| {
+                .filter(move |(id, path)| {
                     Some(*id) != tried && path.known_at.contains(&from.ip()) == near
                 })
                 .filter(|(_, path)| path.in_keys.first().is_some_and(|key| key.authenticates))
-                .find_map(|(id, path)| Some((id, open_by_any(path, datagram)?)))
         };
-        if let Some(found) = open_where(true) {
-            return Some(found);
+        let mut open =
+            |(id, path): (NodeId, &'f Arc<PeerPath>)| Some((id, open_by_any(path, datagram)?));
+        let near_searches = &mut self.near_searches;
+        let affordable = (0..).zip(nodes(true));
+        let affordable =
+            affordable.take_while(|(n, _)| n % NEIGHBOURHOOD != 0 || near_searches.take(now));
+        let found = affordable.map(|(_, node)| node).find_map(&mut open);
+        if found.is_some() {
+            return found;
         }
         if !self.full_searches.take(now) {
             return None;
         }
-        open_where(false)
+        nodes(false).find_map(open)
     }
 
     fn is_fresh(
@@ -308,8 +326,6 @@ fn answer(frame: &mut [u8], peer: NodeId, path: &PeerPath, from: UdpPath, egress
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use rand::SeedableRng as _;
     use rand::rngs::StdRng;
 
@@ -361,6 +377,59 @@ mod tests {
             let datagram = Datagrams::one(&mut datagram);
             inbound.open(datagram, from, &forwarding, now, &mut egress, |_| {});
             assert_eq!(inbound.windows.len(), 1);
+        }
+    }
+
+    #[test]
+    fn nobody_is_looked_for_more_often_than_the_budget_allows() {
+        let mut rng = StdRng::seed_from_u64(1);
+        let mut graph = Graph::new("me".parse().unwrap());
+        let (now, at) = (Instant::now(), |port| UdpPath {
+            address: ([192, 0, 2, 1], port).into(),
+            socket: 0,
+        });
+        let peer = graph.intern(&"peer".parse().unwrap());
+        let key = PacketKey::generate(PacketSpec::default(), &mut rng);
+        let mut forwarding = Forwarding::alone(graph.me(), Policy::default());
+        forwarding
+            .peers
+            .insert(peer, Arc::new(path(peer, at(655), &[(&key, 1)])));
+        let (mut inbound, mut egress) = (Inbound::default(), Egress::default());
+        let mut is_found = |inbound: &mut Inbound, datagram: &mut [u8], now| {
+            egress.clear();
+            let datagram = Datagrams::one(datagram);
+            inbound.open(datagram, at(1024), &forwarding, now, &mut egress, |_| {});
+            egress.reports().any(|up| matches!(up, Up::Source { .. }))
+        };
+        let mut sealed = Vec::new();
+        Sealer::new(&key).seal(1, &[1; 64], &mut sealed);
+        for _ in 0..1000 {
+            assert!(!is_found(&mut inbound, &mut [7; 100], now));
+        }
+        assert!(!is_found(&mut inbound, &mut sealed.clone(), now));
+        let later = now + Duration::from_secs(1);
+        assert!(is_found(&mut inbound, &mut sealed, later));
+    }
+
+    #[test]
+    fn what_is_longer_than_any_packet_is_dropped_unread() {
+        let mut rng = StdRng::seed_from_u64(1);
+        let mut graph = Graph::new("me".parse().unwrap());
+        let peer = graph.intern(&"peer".parse().unwrap());
+        let key = PacketKey::generate(PacketSpec::default(), &mut rng);
+        let (address, socket) = (([192, 0, 2, 1], 655).into(), 0);
+        let from = UdpPath { address, socket };
+        let mut forwarding = Forwarding::alone(graph.me(), Policy::default());
+        forwarding
+            .peers
+            .insert(peer, Arc::new(path(peer, from, &[(&key, 1)])));
+        for (len, windows) in [(1600, 1), (1700, 0)] {
+            let (mut inbound, mut egress) = (Inbound::default(), Egress::default());
+            let mut datagram = Vec::new();
+            Sealer::new(&key).seal(1, &vec![1; len], &mut datagram);
+            let (datagram, now) = (Datagrams::one(&mut datagram), Instant::now());
+            inbound.open(datagram, from, &forwarding, now, &mut egress, |_| {});
+            assert_eq!(inbound.windows.len(), windows, "{len}");
         }
     }
 
