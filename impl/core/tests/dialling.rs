@@ -51,3 +51,32 @@ fn waits_begin_anew_when_told_to_retry_now() {
     // After 0.5, 1 and 2 seconds.
     assert_eq!(mesh.members[0].dials.len(), before + 4);
 }
+
+#[test]
+fn a_network_that_changes_all_the_time_keeps_no_dead_connection() {
+    let mut mesh = Mesh::new(1, &[("pi", &["server"]), ("server", &[])]);
+    assert!(mesh.run(Duration::from_secs(30), Mesh::converged));
+    mesh.cut(0, 1);
+    for _ in 0..20 {
+        mesh.tell(0, Input::Order(Order::RetryNow));
+        mesh.run(Duration::from_secs(1), |_| false);
+    }
+    assert!(!mesh.members[0].node.as_ref().unwrap().reaches_anyone());
+}
+
+#[test]
+fn whose_host_file_changes_during_the_handshake_begins_anew() {
+    let mut mesh = Mesh::new(1, &[("pi", &["server"]), ("server", &[])]);
+    // The ID has arrived, and the rest takes longer.
+    mesh.run(Duration::from_millis(12), |_| false);
+    let drop = vec!["pi".parse().unwrap()];
+    let reload = Order::Reload {
+        connect_to: Vec::new(),
+        drop,
+    };
+    mesh.tell(1, Input::Order(reload));
+    mesh.run(Duration::from_millis(200), |_| false);
+    assert!(!mesh.converged());
+    assert!(mesh.run(Duration::from_secs(5), Mesh::converged));
+    assert_eq!(mesh.members[0].dials.len(), 2);
+}

@@ -1,6 +1,6 @@
 //! Device to network: one value for the thread that reads the device.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Egress, Forwarder, Forwarding, Mode, Origin, Owner, Up};
 use crate::offload::Burst;
@@ -8,11 +8,14 @@ use crate::subnet::Mac;
 use crate::tunnel::probe;
 use crate::wire::ethernet;
 
+/// How long the control loop may take to publish what it was told; ours.
+const SOON: Duration = Duration::from_secs(1);
+
 /// Learns who is behind the device and sends frames on their way.
 #[derive(Debug, Default)]
 pub struct Outbound {
     forwarder: Forwarder,
-    last_learned: Option<Mac>,
+    last_learned: Option<(Mac, Instant)>,
     /// One frame of a burst.
     frame: Vec<u8>,
 }
@@ -88,9 +91,12 @@ impl Outbound {
         if let Some(Owner::Device(lease)) = forwarding.owners.macs.get(&source) {
             lease.renew(now);
             self.last_learned = None;
-        } else if self.last_learned != Some(source) {
-            // Reported once, not once a frame until the next picture is published.
-            self.last_learned = Some(source);
+        } else if self.last_learned.is_none_or(|(last, told)| {
+            last != source || now.saturating_duration_since(told) >= SOON
+        }) {
+            // Not once a frame until the next picture is published; but a report can be lost, and who was elsewhere
+            // meanwhile comes back.
+            self.last_learned = Some((source, now));
             egress.report(Up::Learned(source));
         }
     }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use rand_core::CryptoRng;
 
+use super::links::Link;
 use super::{Closing, ConnId, Node, Timer, limits};
 use crate::dataplane::Lease;
 use crate::graph::NodeId;
@@ -78,9 +79,11 @@ impl Node {
 
     fn ping(&mut self, conn: ConnId, now: Instant) {
         if let Some(link) = self.links.get_mut(&conn) {
-            // Of two PINGs under way nobody can tell which is answered.
+            // Of two PINGs under way nobody can tell which is answered, and it is the first that is waited for.
             link.timed = (!link.ping_unanswered).then_some(now);
-            link.last_ping = now;
+            if !link.ping_unanswered {
+                link.last_ping = now;
+            }
             link.ping_unanswered = true;
         }
         self.send(conn, &Request::Ping);
@@ -167,15 +170,23 @@ impl Node {
         now: Instant,
         rng: &mut dyn CryptoRng,
     ) {
-        for name in drop {
-            let link = self
-                .graph
-                .find(name)
-                .and_then(|id| self.peers.get(id)?.link);
-            if let Some(conn) = link {
+        let stale = |link: &Link| {
+            link.meta
+                .peer_name()
+                .is_some_and(|name| drop.contains(name))
+        };
+        // Also those that are not activated yet: they would be by the key that was replaced.
+        let stale: Vec<_> = self
+            .links
+            .iter()
+            .filter(|(_, link)| stale(link))
+            .map(|(conn, _)| *conn)
+            .collect();
+        for conn in stale {
+            if let Some(name) = self.links.get(&conn).and_then(|link| link.meta.peer_name()) {
                 tracing::info!("closing the connection with {name}: its host file changed");
-                self.close(conn, Closing::Now, now, rng);
             }
+            self.close(conn, Closing::Now, now, rng);
         }
         self.set_outgoing(connect_to);
     }

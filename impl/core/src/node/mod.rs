@@ -219,7 +219,7 @@ impl Node {
             Up::KeyWanted(peer) => self.want_key(peer, now),
             Up::Flowing(peer) => self.flowing(peer, now),
             Up::ProbeReply { peer, len, mark } => self.probe_answered(peer, len, mark, now),
-            Up::Source { peer, path } => self.source_proven(peer, path),
+            Up::Source { peer, path } => self.source_proven(peer, path, now, rng),
             Up::TooBig { peer, len } => self.refused_as_too_big(peer, len, now),
             Up::KeySpent(_) => self.key_spent(now, rng),
             Up::OldKey(peer) => self.old_key_used(peer, now, rng),

@@ -239,7 +239,13 @@ impl Node {
     }
 
     /// An authentic, fresh packet of a node came from somewhere new.
-    pub(super) fn source_proven(&mut self, id: NodeId, path: UdpPath) {
+    pub(super) fn source_proven(
+        &mut self,
+        id: NodeId,
+        path: UdpPath,
+        now: Instant,
+        rng: &mut dyn CryptoRng,
+    ) {
         let Some(peer) = self.peers.get_mut(id) else {
             return;
         };
@@ -252,6 +258,8 @@ impl Node {
         if moved {
             peer.round_trip = RoundTrip::default();
             tracing::info!("{} sends UDP from {}", self.name_of(id), path.address);
+            // Unless that is done already: its key may have come while nobody knew where to send.
+            self.start_probing(id, now, rng);
         }
     }
 

@@ -36,7 +36,7 @@ impl Node {
             match (peer.path.is_some(), path) {
                 (false, Some(path)) => self.came_up(id, path, now, rng),
                 (true, None) => self.went_down(id),
-                (true, Some(path)) => self.moved(id, path),
+                (true, Some(path)) => self.moved(id, path, now, rng),
                 (false, None) => {}
             }
         }
@@ -85,12 +85,16 @@ impl Node {
         self.reachability_scripts(id, false, endpoint);
     }
 
-    fn moved(&mut self, id: NodeId, path: Path) {
+    fn moved(&mut self, id: NodeId, path: Path, now: Instant, rng: &mut dyn CryptoRng) {
         let udp = path.address.and_then(|address| self.udp_path(address));
-        if let Some(peer) = self.peers.get_mut(id) {
-            // An address learned from the node's own packets is better than hearsay.
-            peer.udp = peer.udp.or(udp);
-            peer.path = Some(path);
+        let Some(peer) = self.peers.get_mut(id) else {
+            return;
+        };
+        peer.path = Some(path);
+        // An address learned from the node's own packets is better than hearsay.
+        if peer.udp.is_none() && udp.is_some() {
+            peer.udp = udp;
+            self.start_probing(id, now, rng);
         }
     }
 

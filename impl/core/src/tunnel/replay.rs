@@ -1,7 +1,7 @@
 //! The replay window: every sequence number is accepted once (legacy protocol, SEQNO rule).
 
-/// Ours: largest window in bytes. At 65,536 numbers any reordering a path can do is covered.
-pub const MAX_WINDOW: usize = 8192;
+/// Ours: largest window in bytes, of which each key of each peer has one.
+pub const MAX_WINDOW: usize = 65_536;
 
 /// Which sequence numbers of one packet key were seen.
 ///

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use v6router_core::constants::MTU;
+use v6router_core::tunnel::replay::MAX_WINDOW;
 
 use super::values::{BadValue, Reader};
 
@@ -18,8 +19,7 @@ const REPLAY_WINDOW: usize = 16;
 const MAX_OUTPUT_BUFFER: usize = 10 * MTU;
 /// What tincd takes for a `PingInterval` below 1, seconds.
 const PING_NEVER: i32 = 86_400;
-/// Ours: largest `ReplayWindow`, bytes. There is one for each key of each peer.
-const MAX_REPLAY_WINDOW: i32 = 65_536;
+const MAX_REPLAY_WINDOW: i32 = MAX_WINDOW as i32;
 /// Ours: smallest `PMTU`, the least that IPv4 works with.
 const MIN_PMTU: i32 = 576;
 
