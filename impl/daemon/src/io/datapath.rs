@@ -300,14 +300,23 @@ impl Shared {
                         None => self.to_device(frame),
                     };
                     inbound.open(datagrams, from, picture.load(), now, &mut egress, deliver);
+                    // One frame for everybody is many datagrams.
+                    if egress.waiting() > ENOUGH {
+                        self.finish(&mut joiner, &mut egress);
+                    }
                 }
-                if let Some(joiner) = &mut joiner {
-                    joiner.flush(|header, frame| self.write(header, frame));
-                }
-                self.carry_out(&mut egress);
+                self.finish(&mut joiner, &mut egress);
             }
         }
         Ok(())
+    }
+
+    /// Writes what was joined, and does what has to follow.
+    fn finish(&self, joiner: &mut Option<Joiner>, egress: &mut Egress) {
+        if let Some(joiner) = joiner {
+            joiner.flush(|header, frame| self.write(header, frame));
+        }
+        self.carry_out(egress);
     }
 
     /// What a thread waits for: its own descriptors, then the order to stop.

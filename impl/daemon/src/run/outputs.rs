@@ -7,7 +7,7 @@ use v6router_core::name::NodeName;
 use v6router_core::node::{Closing, ConnId, Input, Output};
 
 use super::daemon::Daemon;
-use super::streams::DialResult;
+use super::streams::{Attempt, DialResult};
 use crate::config::{HostError, HostFile, Version};
 use crate::io::addresses;
 use crate::io::dial::dial;
@@ -27,7 +27,7 @@ impl Daemon {
                 Output::Dial { node } => self.dial(node),
                 Output::CancelDial { node } => {
                     if let Some(attempt) = self.dialling.attempts.remove(&node) {
-                        attempt.abort();
+                        attempt.task.abort();
                     }
                 }
                 Output::Script(call) => self.runner.call(call),
@@ -104,7 +104,7 @@ impl Daemon {
     /// Tries the addresses of a node, as its host file has them now.
     pub(super) fn dial(&mut self, node: NodeName) {
         if let Some(earlier) = self.dialling.attempts.remove(&node) {
-            earlier.abort();
+            earlier.task.abort();
         }
         let addresses = match self.host_file(&node) {
             Ok(host) => host.addresses,
@@ -130,7 +130,7 @@ impl Daemon {
             .unwrap_or_default();
         let results = self.dialling.results.clone();
         let name = node.clone();
-        let attempt = tokio::spawn(async move {
+        let task = tokio::spawn(async move {
             let dialled = dial(&name, &addresses, &doubtful, &setup).await;
             // Nobody listens any more when the daemon ends.
             let _ = results
@@ -141,7 +141,9 @@ impl Daemon {
                 })
                 .await;
         });
-        self.dialling.attempts.insert(node, attempt);
+        self.dialling
+            .attempts
+            .insert(node, Attempt { started, task });
     }
 
     /// Tells the core what the kernel knows of our device.

@@ -42,10 +42,17 @@ pub(super) struct Stream {
 #[derive(Debug)]
 pub(super) struct Dialling {
     pub(super) setup: DialSetup,
-    pub(super) attempts: HashMap<NodeName, JoinHandle<()>>,
+    pub(super) attempts: HashMap<NodeName, Attempt>,
     /// Where something answered that has not proven to be the node, the latest last.
     pub(super) doubtful: HashMap<NodeName, Vec<Target>>,
     pub(super) results: mpsc::Sender<DialResult>,
+}
+
+/// An attempt under way.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub(super) started: Instant,
+    pub(super) task: JoinHandle<()>,
 }
 
 /// How an attempt went.
@@ -107,10 +114,12 @@ impl Daemon {
             started,
             dialled,
         } = result;
-        // Cancelled meanwhile.
-        if self.dialling.attempts.remove(&node).is_none() {
+        // Cancelled meanwhile, or begun once more.
+        let attempt = self.dialling.attempts.get(&node);
+        if attempt.is_none_or(|attempt| attempt.started != started) {
             return;
         }
+        self.dialling.attempts.remove(&node);
         let Some(Dialled { transport, target }) = dialled else {
             self.feed(Input::DialFailed { node });
             return;

@@ -4,6 +4,7 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd as _;
 
+use nix::errno::Errno;
 use nix::libc;
 use socket2::{MsgHdr, SockAddr, SockRef};
 use v6router_core::dataplane::{Datagram, Handling, Train};
@@ -86,8 +87,8 @@ impl<'a> Departures<'a> {
                 refused(datagram, &error);
             }
         }
-        // What exceeds the path is refused either way.
-        if are_taken && !matches!(error.kind(), io::ErrorKind::WouldBlock) {
+        // What was in the way may have passed by itself meanwhile, and is no reason then.
+        if are_taken && is_about_trains(error) {
             self.socket.takes_them_singly();
         }
     }
@@ -167,4 +168,13 @@ pub(super) fn send_one(
         .with_control(control.bytes());
     SockRef::from(socket).sendmsg(&message, 0)?;
     Ok(())
+}
+
+/// Whether a kernel or a driver says by that error that it does not cut trains (Linux, `udp(7)`, `UDP_SEGMENT`).
+fn is_about_trains(error: &io::Error) -> bool {
+    let number = error.raw_os_error().map(Errno::from_raw);
+    matches!(
+        number,
+        Some(Errno::EINVAL | Errno::EIO | Errno::EOPNOTSUPP | Errno::ENOPROTOOPT)
+    )
 }
