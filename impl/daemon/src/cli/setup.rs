@@ -144,7 +144,10 @@ pub(super) fn init(command: InitCommand) -> ExitCode {
     }
     let mut text = format!("{} is made.\n", layout.confbase().display());
     match &init.role {
-        Role::Server { .. } => text.push_str("Next, for each Pi: v6router site add NAME\n"),
+        Role::Server { .. } => text.push_str(&format!(
+            "Next, for each Pi: v6router site add NAME{}\n",
+            named(&layout)
+        )),
         Role::Pi { server, .. } => {
             let own = layout.host(&init.name);
             text.push_str(&format!(
@@ -161,6 +164,14 @@ pub(super) fn init(command: InitCommand) -> ExitCode {
         text.push_str(&format!("\nStill to do:\n\n{report}"));
     }
     print(text.as_bytes())
+}
+
+/// What a command about that network has to say.
+fn named(layout: &Layout) -> String {
+    match layout.netname() {
+        Some(net) => format!(" --net {net}"),
+        None => format!(" --config {}", layout.confbase().display()),
+    }
 }
 
 pub(super) fn site(command: SiteCommand) -> ExitCode {
