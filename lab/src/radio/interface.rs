@@ -17,6 +17,10 @@ const PREFIX: u8 = 64;
 /// The kernel makes no address of its own (`IN6_ADDR_GEN_MODE_NONE`).
 const NO_ADDRESSES: &str = "1";
 
+/// What it is called until it is as it should be: a router that waits for it would bring it up earlier, and the kernel
+/// would make it an address.
+const UNFINISHED: &str = "bt0-unfinished";
+
 /// The interface.
 pub(super) struct Interface {
     device: AsyncDevice,
@@ -29,7 +33,7 @@ impl Interface {
     /// needs.
     pub(super) async fn open(link_local: Ipv6Addr, settings: &[(&str, &str)]) -> Result<Self> {
         let device = DeviceBuilder::new()
-            .name(INTERFACE)
+            .name(UNFINISHED)
             .layer(Layer::L3)
             .mtu(u16::try_from(MTU).unwrap_or(u16::MAX))
             .inherit_enable_state()
@@ -39,7 +43,7 @@ impl Interface {
             .if_index()
             .map_err(|error| failed("find the interface", &error))?;
         for (name, value) in settings.iter().chain(&[("addr_gen_mode", NO_ADDRESSES)]) {
-            let path = format!("/proc/sys/net/ipv6/conf/{INTERFACE}/{name}");
+            let path = format!("/proc/sys/net/ipv6/conf/{UNFINISHED}/{name}");
             fs::write(&path, value).map_err(|error| failed(&format!("write {path}"), &error))?;
         }
         let (connection, handle, _) =
@@ -51,7 +55,10 @@ impl Interface {
             handle,
         };
         opened.add(link_local, None).await?;
-        let up = LinkUnspec::new_with_index(index).up().build();
+        let up = LinkUnspec::new_with_index(index)
+            .name(INTERFACE.to_owned())
+            .up()
+            .build();
         let done = opened.handle.link().set(up).execute().await;
         done.map_err(|error| failed("bring the interface up", &error))?;
         Ok(opened)
