@@ -30,7 +30,8 @@ use crate::fabric::Node;
 /// A frame as the kernel hands it over, with its header: offloads may have joined many into one of up to 64 KiB.
 const LARGEST: usize = Header::LEN + 65_536 + 14;
 
-/// Where a capture stops keeping frames, so that a forgotten one does not eat the machine. Bytes.
+/// Where a capture stops keeping frames, so that a forgotten one does not eat the machine; nothing is told of one that
+/// did. Bytes.
 const ENOUGH: usize = 64 << 20;
 
 /// Listens on one interface until it is dropped.
@@ -53,6 +54,8 @@ struct Ear {
 pub struct Frames {
     frames: Vec<Vec<u8>>,
     bytes: usize,
+    /// More passed than is kept.
+    is_cut: bool,
 }
 
 impl Capture {
@@ -87,12 +90,17 @@ impl Capture {
     }
 
     /// What passed so far: of a packet that was answered, the listener may not know yet.
-    #[must_use]
-    pub fn frames(&self) -> Frames {
+    ///
+    /// # Errors
+    /// When more passed than is kept.
+    pub fn frames(&self) -> Result<Frames> {
         let mut heard = self.ear.heard();
         // How it ends is the listener's business.
         let _ = self.ear.take(&mut heard);
-        heard.clone()
+        if heard.is_cut {
+            return Err(ObserveError::TooMuch);
+        }
+        Ok(heard.clone())
     }
 }
 
@@ -180,7 +188,8 @@ impl Frames {
     }
 
     fn push(&mut self, frame: &[u8]) {
-        if self.bytes < ENOUGH {
+        self.is_cut |= self.bytes >= ENOUGH;
+        if !self.is_cut {
             self.bytes += frame.len();
             self.frames.push(frame.to_vec());
         }

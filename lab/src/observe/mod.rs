@@ -60,6 +60,9 @@ pub enum ObserveError {
         /// What the kernel said.
         reason: io::Error,
     },
+    /// More passed than is kept of it, so that nothing can be said of the rest.
+    #[error("more passed than is kept of it")]
+    TooMuch,
     /// A tool that must be there was not, or failed.
     #[error("{node}: `{command}` failed: {reason}")]
     Tool {

@@ -24,7 +24,7 @@ fn keep(world: &mut World, to: String) -> Outcome {
         fail!("{to} is not to be found by IPv4");
     };
     let capture = world.capture.as_ref().context("nobody listened")?;
-    let heard = capture.frames().datagrams_to(target);
+    let heard = capture.frames()?.datagrams_to(target);
     world.kept = heard.into_iter().map(unchecked).collect();
     if world.kept.is_empty() {
         fail!("there were none");

@@ -32,17 +32,18 @@ async fn on(world: &mut World, kit: String) -> Outcome {
 #[then(expr = "{word} brews coffee on {word} within {float} s")]
 async fn brews(world: &mut World, host: String, kit: String, limit: f64) -> Outcome {
     let end = tokio::time::Instant::now() + seconds(limit)?;
-    let before = cups(&told(world, &host, &kit, "GET", COFFEE, seconds(limit)?).await?)?;
-    let asked = told(world, &host, &kit, "POST", COFFEE, ANSWER).await?;
+    let left = || end.saturating_duration_since(tokio::time::Instant::now());
+    let before = cups(&told(world, &host, &kit, "GET", COFFEE, left()).await?)?;
+    let asked = told(world, &host, &kit, "POST", COFFEE, left()).await?;
     if asked.code != "2.04" {
         fail!("{kit} answered {} {:?}", asked.code, asked.text);
     }
     loop {
-        let now = told(world, &host, &kit, "GET", COFFEE, ANSWER).await?;
+        let now = told(world, &host, &kit, "GET", COFFEE, left()).await?;
         if cups(&now)? > before && now.text.starts_with("ready") {
             return Ok(());
         }
-        if tokio::time::Instant::now() > end {
+        if left().is_zero() {
             fail!("{kit} said at last: {}", now.text);
         }
     }
@@ -67,7 +68,10 @@ async fn answered(
 /// By TCP, and the kit says everything back.
 #[when(expr = "{word} begins a conversation with {word}")]
 async fn begins(world: &mut World, host: String, kit: String) -> Outcome {
-    let talk = Talk::begin(world.node(&host)?, world.address(&kit)?).await?;
+    let talk = Talk::begin(world.node(&host)?, world.address(&kit)?);
+    let talk = timeout(ANSWER, talk)
+        .await
+        .with_context(|| format!("{kit} did not answer"))??;
     world.talk = Some(talk.with_context(|| format!("connect to {kit}"))?);
     goes_on(world, ANSWER.as_secs_f64()).await
 }

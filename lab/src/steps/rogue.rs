@@ -48,8 +48,7 @@ async fn scans(world: &mut World, from: String, count: u32, prefix: String) -> O
 #[then(expr = "{word} has asked for at most {int} neighbours")]
 async fn neighbours(world: &mut World, host: String, most: usize) -> Outcome {
     let words = ["ip", "-6", "neighbour", "show", "nud", "all"];
-    let output = world.node(&host)?.exec(&words).await?;
-    let text = String::from_utf8_lossy(&output.stdout);
+    let text = said(world, &host, &words).await?;
     let asked = text.lines().filter(|line| !line.contains("NOARP")).count();
     if asked > most {
         fail!("it has asked for {asked}");
@@ -105,14 +104,23 @@ async fn deprecated(world: &mut World, host: String, prefix: String, limit: f64)
 /// The first address of a machine in a prefix, as `ip` tells it.
 async fn address_of(world: &World, host: &str, prefix: Net) -> anyhow::Result<Option<String>> {
     let words = ["ip", "-o", "-6", "address", "show"];
-    let output = world.node(host)?.exec(&words).await?;
-    let text = String::from_utf8_lossy(&output.stdout);
+    let text = said(world, host, &words).await?;
     let theirs = |line: &&str| {
         let mut words = line.split_whitespace().skip_while(|word| *word != "inet6");
         let net = words.nth(1).and_then(|word| word.parse::<Net>().ok());
         net.is_some_and(|net| prefix.contains(net.addr))
     };
     Ok(text.lines().find(theirs).map(str::to_owned))
+}
+
+/// What a command of a machine's says; one that fails says nothing that counts.
+async fn said(world: &World, host: &str, words: &[&str]) -> anyhow::Result<String> {
+    let output = world.node(host)?.exec(words).await?;
+    if !output.status.success() {
+        let why = String::from_utf8_lossy(&output.stderr);
+        anyhow::bail!("{} failed: {}", words.join(" "), why.trim());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 fn net(text: &str) -> anyhow::Result<Net> {

@@ -45,12 +45,17 @@ async fn answers(
     let Ok(address) = address.parse() else {
         fail!("{address:?} is no address of {host}'s");
     };
-    let talk = Talk::begin(world.node(&from)?, address).await?;
-    let mut talk = talk?;
-    let heard = tokio::time::timeout(seconds(limit)?, talk.goes_on()).await;
-    match talk.heard().ended {
-        None if heard.is_ok() => Ok(()),
-        None => fail!("nothing came back"),
-        Some(why) => fail!("{why}"),
+    let node = world.node(&from)?;
+    let talks = async {
+        let mut talk = Talk::begin(node, address).await??;
+        talk.goes_on().await;
+        anyhow::Ok(talk.heard().ended)
+    };
+    match tokio::time::timeout(seconds(limit)?, talks).await {
+        Ok(ended) => match ended? {
+            None => Ok(()),
+            Some(why) => fail!("{why}"),
+        },
+        Err(_) => fail!("nothing came back"),
     }
 }

@@ -64,9 +64,9 @@ async fn pass(
     ends: [Ipv4Addr; 2],
     how: &Ping,
 ) -> Outcome {
-    let before = capture.frames().udp_between(ends[0], ends[1]);
+    let before = capture.frames()?.udp_between(ends[0], ends[1]);
     let report = observe::ping(world.node(from)?, world.address(to)?, how).await?;
-    let passed = capture.frames().udp_between(ends[0], ends[1]) - before;
+    let passed = capture.frames()?.udp_between(ends[0], ends[1]) - before;
     if report.lost() > 0 || passed < 2 * usize::from(how.count) {
         fail!(
             "{} of {} pings were lost, and {passed} datagrams passed between {} and {}",
@@ -182,7 +182,7 @@ async fn no_longer(world: &mut World, len: usize, from: String, to: String, limi
     let mut before = 0;
     loop {
         observe::ping(world.node(&from)?, world.address(&to)?, &how).await?;
-        let heard = capture.frames().containing(&how.payload);
+        let heard = capture.frames()?.containing(&how.payload);
         if heard == before {
             return Ok(());
         }

@@ -112,5 +112,9 @@ fn no_address_heard(world: &mut World) -> Outcome {
 }
 
 fn heard(world: &World) -> anyhow::Result<Frames> {
-    Ok(world.capture.as_ref().context("nobody listened")?.frames())
+    Ok(world
+        .capture
+        .as_ref()
+        .context("nobody listened")?
+        .frames()?)
 }

@@ -172,9 +172,9 @@ async fn exchange(
             );
         }
     }
-    let before = captures.each_ref().map(udp_frames);
+    let before = udp_frames(&captures)?;
     let again = sizes::exchange(&mut a, &mut b).await?;
-    let by_udp = captures.each_ref().map(udp_frames);
+    let by_udp = udp_frames(&captures)?;
     if combination.transport == Transport::TcpOnly {
         // A tinc 1.1 sends two short probes every five seconds all the same, and gets its answers; payloads are
         // thousands.
@@ -253,7 +253,11 @@ async fn state(lab: &Lab, daemons: &Daemons, of: &str, about: &str) -> anyhow::R
     state.with_context(|| format!("{of} does not know {about}"))
 }
 
-fn udp_frames(capture: &Capture) -> usize {
-    let kinds = capture.frames().kinds();
-    kinds.get(UDP).copied().unwrap_or_default()
+fn udp_frames(captures: &[Capture; 2]) -> anyhow::Result<[usize; 2]> {
+    let [a, b] = captures;
+    let of = |capture: &Capture| {
+        let kinds = capture.frames()?.kinds();
+        anyhow::Ok(kinds.get(UDP).copied().unwrap_or_default())
+    };
+    Ok([of(a)?, of(b)?])
 }
