@@ -18,6 +18,7 @@ fn main() {
     support::run(tests![
         pings_take_as_long_as_was_asked_for,
         cables_of_machines_take_as_long_as_was_asked_for,
+        a_machine_takes_its_line_along,
         streams_are_as_fast_as_was_asked_for,
         as_much_is_lost_as_was_asked_for,
         the_seed_decides_which_datagrams_are_lost,
@@ -133,6 +134,28 @@ async fn cables_of_machines_take_as_long_as_was_asked_for() {
         .unwrap();
     let seen = round_trip(&lab).await;
     assert!((seen - 50.0).abs() < 2.0, "{seen} ms");
+    lab.down().await.unwrap();
+}
+
+async fn a_machine_takes_its_line_along() {
+    let far = |line: &mut Line| line.down.delay = 20 * MS;
+    let mut lab = support::lab("roaming").await;
+    lab.change_line("cafe--node_one", far).await.unwrap();
+    // Where it is put, it is measured as well.
+    lab.plug_in("node_one", "hotel").await.unwrap();
+    for (venue, tables) in [("cafe", false), ("hotel", true)] {
+        let rules = lab
+            .node(venue)
+            .unwrap()
+            .exec(&["nft", "list", "tables", "netdev"]);
+        let rules = rules.await.unwrap().stdout;
+        assert_eq!(!rules.is_empty(), tables, "{venue}");
+    }
+    let slower = |line: &mut Line| {
+        assert_eq!(line.down.delay, 20 * MS);
+        line.up.delay = 10 * MS;
+    };
+    lab.change_line("hotel--node_one", slower).await.unwrap();
     lab.down().await.unwrap();
 }
 

@@ -25,6 +25,13 @@ pub(super) struct Conditioned {
     changes: u64,
 }
 
+/// What was taken off a cable.
+#[derive(Debug)]
+pub(super) struct TakenLine {
+    now: Line,
+    changes: u64,
+}
+
 impl Lab {
     /// Puts the plan's conditions on its lines and measures them.
     pub(super) async fn condition(&mut self) -> Result<()> {
@@ -73,6 +80,28 @@ impl Lab {
         Ok(())
     }
 
+    /// Takes the conditions off a cable that is about to be another; they can be put onto that one.
+    pub(super) async fn take_line(&mut self, name: &str) -> Result<Option<TakenLine>> {
+        let Some(at) = self.lines.iter().position(|line| line.name == name) else {
+            return Ok(None);
+        };
+        let Conditioned { now, changes, .. } = self.lines.swap_remove(at);
+        let ends = self.known(name)?.ends.iter();
+        let bared = ends.map(async |end| self.node(&end.node)?.load(no_egress(end)).await);
+        try_join_all(bared).await?;
+        Ok(Some(TakenLine { now, changes }))
+    }
+
+    /// Puts what was taken off a cable onto another, and measures it.
+    pub(super) async fn put_line(&mut self, name: &str, taken: TakenLine) -> Result<()> {
+        let mut line = self.put(self.known(name)?, Line::default()).await?;
+        line.changes = taken.changes;
+        line.become_like(taken.now, self.plan.seed).await?;
+        let proven = line.prove(true).await;
+        self.lines.push(line);
+        proven
+    }
+
     fn known(&self, name: &str) -> Result<&LinkPlan> {
         let known = self.plan.link(name);
         known.ok_or_else(|| wrong(name, "there is no such cable"))
@@ -101,7 +130,7 @@ impl Lab {
     /// A wire from an interface onto its cable.
     async fn wire(&self, end: &End, conditions: Conditions, purpose: String) -> Result<Wire> {
         let node = self.node(&end.node)?;
-        let tap = format!("wire-{}", end.interface);
+        let tap = tap(end);
         let ruleset = egress(&end.interface, &tap);
         let interface = end.interface.clone();
         let opened = node.run(move || {
@@ -150,6 +179,20 @@ impl Conditioned {
         let measured = tokio::task::spawn_blocking(move || measure(&ends, &asked, in_use)).await;
         let measured = measured.unwrap_or_else(|error| Err(error.to_string()));
         measured.map_err(|reason| wrong(&self.name, reason))
+    }
+}
+
+/// Name of the TAP beside the interface at an end, and of the table that leads there.
+fn tap(end: &End) -> String {
+    format!("wire-{}", end.interface)
+}
+
+/// Nothing is led to a TAP any more.
+fn no_egress(end: &End) -> Ruleset {
+    let tap = tap(end);
+    Ruleset {
+        text: format!("delete table netdev {tap}\n"),
+        kind: tap,
     }
 }
 

@@ -70,6 +70,10 @@ impl Lab {
             );
             return Err(failed(there, format!("plug {guest} in"), reason));
         }
+        let cable = self.cable_at(&port).to_owned();
+        let line = self.take_line(&cable).await?;
+        let there = self.node(venue)?;
+        let planned = self.plan.node(venue);
         let taken = |name: &String| planned.is_some_and(|node| node.interface(name).is_some());
         let mut names = (1..).map(|n| format!("lan{n}"));
         let name = names.find(|name| !taken(name)).unwrap_or_default();
@@ -100,7 +104,18 @@ impl Lab {
             places::isolate(there, &name).await?;
         }
         self.replan(guest, &port, venue, &name);
-        Ok(())
+        match line {
+            // It is the guest's own, and came along.
+            Some(line) => self.put_line(&cable_of(venue, guest), line).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Name of the cable that ends there.
+    fn cable_at(&self, port: &End) -> &str {
+        let mut links = self.plan.links.iter();
+        let link = links.find(|link| link.ends.contains(port));
+        link.map_or("", |link| &link.name)
     }
 
     /// Waits until a guest's kernel has told that the carrier is gone. It tells changes at most once a second and passes
@@ -138,7 +153,7 @@ impl Lab {
         };
         for link in &mut self.plan.links {
             if link.ends.contains(from) {
-                link.name = format!("{venue}--{guest}");
+                link.name = cable_of(venue, guest);
                 for end in &mut link.ends {
                     if *end == *from {
                         *end = to.clone();
@@ -312,6 +327,11 @@ impl Lab {
         }
         Ok(())
     }
+}
+
+/// Name of a guest's cable in a venue.
+fn cable_of(venue: &str, guest: &str) -> String {
+    format!("{venue}--{guest}")
 }
 
 fn forget() -> io::Result<()> {
