@@ -92,8 +92,11 @@ impl Note {
                 .extension()
                 .is_some_and(|extension| extension == "json")
             {
-                let text =
-                    fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+                let text = match fs::read(&path) {
+                    // Somebody has just taken that lab down.
+                    Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                    text => text.with_context(|| format!("cannot read {}", path.display()))?,
+                };
                 let note: serde_json::Result<Self> = serde_json::from_slice(&text);
                 notes.push(note.with_context(|| {
                     format!("{} is not a note of this v6lab; remove it", path.display())
@@ -123,7 +126,7 @@ impl Note {
         }
         match (up.pop(), up.is_empty()) {
             (Some(only), true) => Ok(only),
-            (Some(_), false) => bail!("several labs are up ({names}); say which with --lab NAME"),
+            (Some(_), false) => bail!("several labs are up ({names}); say which by its name"),
             (None, _) => bail!("no lab is up; `v6lab up SCENARIO` builds one"),
         }
     }

@@ -354,7 +354,9 @@ impl Scenario {
         &'s self,
         place: &'s Spanned<String>,
     ) -> impl Iterator<Item = &'s Sharer> {
-        self.sharers.iter().filter(move |sharer| sharer.at == *place)
+        self.sharers
+            .iter()
+            .filter(move |sharer| sharer.at == *place)
     }
 
     /// The Pis at a venue or a sharer's.

@@ -1,7 +1,7 @@
 //! The command line of `v6lab run`.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
 use anyhow::{Context, bail};
@@ -12,11 +12,11 @@ use cucumber::gherkin::tagexpr::TagOperation;
 use super::select::tags;
 use super::{Keep, Options, Select, Shard};
 use crate::actors::Daemons;
+use crate::conditioner::any_seed;
 use crate::steps::Captures;
 
 /// What a session has of its own, so that nothing there is seen outside.
 const OWN: &str = "/run";
-use crate::conditioner::any_seed;
 
 /// What `v6lab run` takes.
 #[derive(Debug, Clone, clap::Args)]
@@ -64,7 +64,9 @@ impl RunArgs {
     pub(super) fn options(&self) -> anyhow::Result<Options> {
         let absolute = |path: &Option<PathBuf>| {
             let made = path.as_ref().map(std::path::absolute);
-            made.transpose().context("cannot tell where this is")
+            let made = made.transpose().context("cannot tell where this is")?;
+            made.iter().try_for_each(|path| elsewhere(path))?;
+            anyhow::Ok(made)
         };
         Ok(Options {
             daemons: self.daemon,
@@ -89,17 +91,23 @@ impl RunArgs {
         };
         let made = fs::create_dir_all(dir).and_then(|()| dir.canonicalize());
         let dir = made.with_context(|| format!("cannot make {}", dir.display()))?;
-        if dir.starts_with(OWN) {
-            bail!(
-                "what a run leaves in {} goes with it: choose a directory elsewhere",
-                dir.display()
-            );
-        }
+        elsewhere(&dir)?;
         Ok(Some(Keep {
             dir,
             captures: self.capture,
         }))
     }
+}
+
+/// Whether something is still there when the run has ended.
+fn elsewhere(path: &Path) -> anyhow::Result<()> {
+    if path.starts_with(OWN) {
+        bail!(
+            "what a run leaves in {} goes with it: choose a place elsewhere",
+            path.display()
+        );
+    }
+    Ok(())
 }
 
 /// How many scenarios are played at a time if nobody says: they wait more than they work, but what measures times must not wait for others.

@@ -17,6 +17,7 @@ use std::fs::OpenOptions;
 use anyhow::{Context, bail};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::session::SessionError;
 use crate::{actors, session};
 
 /// Exit code after a signal, as shells have it: this and the signal's number.
@@ -47,10 +48,15 @@ pub fn runs(suite: &Suite, runs: &[Options]) -> anyhow::Result<i32> {
     for options in runs {
         // Here, and again when playing, so that nobody waits for half a run to be told.
         actors::Programs::locate(options.daemons)?;
-        let chosen = suite.chosen(options.daemons, &options.select);
-        if chosen.ids().is_empty() && options.select.shard.is_none() {
+        let whole = Select {
+            shard: None,
+            ..options.select.clone()
+        };
+        if suite.chosen(options.daemons, &whole).ids().is_empty() {
             bail!("{} play none of these scenarios", options.daemons);
         }
+        // A part of few may be empty.
+        let chosen = suite.chosen(options.daemons, &options.select);
         chosen.understood()?;
         plays.push((chosen, options));
     }
@@ -58,8 +64,9 @@ pub fn runs(suite: &Suite, runs: &[Options]) -> anyhow::Result<i32> {
         .read(true)
         .write(true)
         .open(TUN)
-        .with_context(|| {
-            format!("no daemon could open {TUN}; `v6lab doctor` tells what to change")
+        .map_err(|error| {
+            SessionError::new(format!("open {TUN}, as every daemon does"), error)
+                .hint("`v6lab doctor` tells what to change")
         })?;
     let logs = Logs::create().context("cannot make a directory for logs")?;
     session::enter()?;

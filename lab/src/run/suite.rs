@@ -61,7 +61,11 @@ impl Suite {
                 return Err(SuiteError::Empty { path: path.clone() });
             }
             for file in files {
-                features.push(read(&file)?);
+                // What is named twice is played once.
+                let known = |feature: &Feature| feature.path.as_ref() == Some(&file);
+                if !features.iter().any(known) {
+                    features.push(read(&file)?);
+                }
             }
         }
         Ok(Self { features })
@@ -93,7 +97,7 @@ impl Suite {
         Self { features }
     }
 
-    /// The identities of its scenarios: `file_stem::scenario_name:line`.
+    /// The identities of its scenarios: `directory/file_stem::scenario_name:line`.
     #[must_use]
     pub fn ids(&self) -> Vec<String> {
         let all = self.features.iter().flat_map(|feature| {
@@ -220,6 +224,9 @@ fn read(path: &Path) -> Result<Feature, SuiteError> {
                 syntax(line, error.map_or(expected, |error| error.to_string()))
             }
         })?;
+    if let Some((line, reason)) = unplayed(&feature) {
+        return Err(syntax(line, reason.to_owned()));
+    }
     let feature = feature.expand_examples().map_err(|error| {
         syntax(
             error.pos.line,
@@ -238,6 +245,21 @@ fn read(path: &Path) -> Result<Feature, SuiteError> {
         )),
         None => Ok(feature),
     }
+}
+
+/// Something of a feature that nobody would ever play: where, and why.
+fn unplayed(feature: &Feature) -> Option<(usize, &'static str)> {
+    if scenarios(feature).next().is_none() {
+        let reason = "nothing is played of a feature without a scenario";
+        return Some((feature.position.line, reason));
+    }
+    let mut outlines = scenarios(feature).flat_map(|scenario| &scenario.examples);
+    let rowless = outlines.find(|examples| {
+        let table = examples.table.as_ref();
+        table.is_none_or(|table| table.rows.len() < 2)
+    });
+    let reason = "an outline without a row is never played: add one below the names of its columns";
+    rowless.map(|rowless| (rowless.position.line, reason))
 }
 
 /// Where the head of a feature should stand and does not: at its first line that is no comment and no tag.
@@ -407,6 +429,27 @@ mod tests {
             "Feature: Idle\n\n  Scenario: One\n    Gven a lamp\n",
         );
         assert!(error.starts_with("idle:3: \"One\" has no step"), "{error}");
+    }
+
+    #[test]
+    fn what_would_never_be_played_is_refused() {
+        let outline = "Feature: Idle\n\n  Scenario Outline: One\n    Given a <lamp>\n\n    Examples:\n      | lamp |\n";
+        let error = error_of("rowless", outline);
+        assert!(
+            error.starts_with("rowless:6: an outline without"),
+            "{error}"
+        );
+        let error = error_of("empty", "\nFeature: Empty\n");
+        assert!(error.starts_with("empty:2: nothing is played"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_is_named_twice_is_read_once() {
+        let file = std::env::temp_dir().join(format!("v6lab-twice-{}.feature", std::process::id()));
+        std::fs::write(&file, TEXT).unwrap();
+        let suite = Suite::load(&[file.clone(), file.clone()]).unwrap();
+        std::fs::remove_file(&file).unwrap();
+        assert_eq!(suite.ids().len(), 3);
     }
 
     #[test]

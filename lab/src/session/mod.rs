@@ -43,7 +43,7 @@ pub struct SessionError {
 }
 
 impl SessionError {
-    fn new(what: impl Into<String>, reason: impl ToString) -> Self {
+    pub(crate) fn new(what: impl Into<String>, reason: impl ToString) -> Self {
         Self {
             what: what.into(),
             reason: reason.to_string(),
@@ -51,7 +51,7 @@ impl SessionError {
         }
     }
 
-    fn hint(self, hint: &'static str) -> Self {
+    pub(crate) fn hint(self, hint: &'static str) -> Self {
         Self {
             hint: Some(hint),
             ..self
