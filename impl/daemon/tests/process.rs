@@ -319,6 +319,34 @@ fn the_log_says_what_an_address_is_called_if_asked() {
     });
 }
 
+#[test]
+fn a_script_that_does_not_end_keeps_nobody_from_stopping_the_daemon() {
+    alone(
+        "a_script_that_does_not_end_keeps_nobody_from_stopping_the_daemon",
+        || {
+            for script in ["subnet-up", "tinc-down"] {
+                let dir = TempDir::new();
+                let host = ("node_one", "Port = 655\nSubnet = 10.0.0.0/8");
+                let site = Site::new(dir.path(), "node_one", "", &[host]);
+                let hangs = dir.path().join("hangs");
+                site.script(script, &format!(": > {}\nexec sleep 1000", hangs.display()));
+                let mut daemon = site.start(Kind::Ours, &[]);
+                if script == "tinc-down" {
+                    site.wait_for_log("Ready");
+                    assert!(site.kill(Kind::Ours, "TERM").success());
+                }
+                site.wait_for(script, || hangs.exists());
+                if script == "subnet-up" {
+                    assert!(site.kill(Kind::Ours, "TERM").success());
+                    site.wait_for_log("Got TERM signal");
+                }
+                assert!(site.kill(Kind::Ours, "TERM").success());
+                assert!(daemon.ended().success());
+            }
+        },
+    );
+}
+
 /// tincd 1.0.36 writes the same, though the first time only after a minute.
 #[test]
 fn the_mesh_is_drawn_to_the_file() {

@@ -222,7 +222,10 @@ async fn live(mut setup: Setup, log: Log, private_key: PrivateKey) -> anyhow::Re
             Ok(())
         }
     };
-    scripts.tinc_down().await;
+    tokio::select! {
+        () = scripts.tinc_down() => {}
+        name = signals.stop() => warn!("Got {name} signal, not waiting for tinc-down"),
+    }
     if let Some(routing) = routing {
         routing.stop().await;
     }
@@ -248,6 +251,15 @@ async fn work(
         .then(|| setup.invocation.layout.confbase().to_owned());
     let mut daemon =
         Daemon::start(setup, log, private_key, device, routing, scripts.clone()).await?;
+    // The scripts of our own subnets.
+    tokio::select! {
+        () = daemon.runner.idle() => {}
+        name = signals.stop() => {
+            info!("Got {name} signal");
+            daemon.stop(signals).await;
+            return Ok(());
+        }
+    }
     info!("Ready");
     if let Some(nice) = nice {
         privilege::set_nice(nice)?;

@@ -188,7 +188,6 @@ impl Daemon {
         let path = Arc::downgrade(daemon.datapath.shared());
         tokio::spawn(residents::watch(path));
         daemon.carry_out();
-        daemon.runner.idle().await;
         Ok(daemon)
     }
 }
