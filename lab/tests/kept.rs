@@ -32,13 +32,14 @@ impl Home {
         fs::create_dir_all(&path).unwrap();
         let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
         symlink(scenarios, path.join("scenarios")).unwrap();
-        fs::write(path.join("ends.feature"), FEATURE).unwrap();
+        fs::create_dir(path.join("features")).unwrap();
+        fs::write(path.join("features/ends.feature"), FEATURE).unwrap();
         Self(path)
     }
 
     fn run(&self, args: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_v6lab"))
-            .args(["run", "ends.feature", "--daemon", "tincd"])
+            .args(["run", "features/ends.feature", "--daemon", "tincd"])
             .args(args)
             .current_dir(&self.0)
             .output()
@@ -70,8 +71,8 @@ fn of_a_scenario_that_fails_everything_is_kept_that_can_be_had() {
     let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
     let run = home.0.join("run");
-    assert!(!run.join("ends-3").exists(), "it passed: {said}");
-    let failed = run.join("ends-7");
+    assert!(!run.join("features-ends-3").exists(), "it passed: {said}");
+    let failed = run.join("features-ends-7");
     let read = |name: &str| fs::read_to_string(failed.join(name)).unwrap();
 
     // A machine's state, with what its ruleset has counted.
@@ -134,9 +135,9 @@ fn the_journal_tells_what_happened_in_order() {
             .collect();
         events
     };
-    let held = of("ends::It holds");
+    let held = of("features/ends::It holds");
     assert_eq!(held.last(), Some(&&Event::ScenarioEnded { passed: true }));
-    let failed = of("ends::It does not hold");
+    let failed = of("features/ends::It does not hold");
     assert_eq!(
         failed.last(),
         Some(&&Event::ScenarioEnded { passed: false })
@@ -223,7 +224,10 @@ fn a_page_is_one_file_that_needs_nothing_else() {
         };
         assert!(there, "{target}");
     }
-    assert!(targets.contains(&"ours/ends-7/links.pcapng"), "{targets:?}");
+    assert!(
+        targets.contains(&"ours/features-ends-7/links.pcapng"),
+        "{targets:?}"
+    );
     assert!(page.contains("did not answer laptop within 0.5 s"));
     assert!(page.contains("not played"), "theirs is half of ours");
 }
