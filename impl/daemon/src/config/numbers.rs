@@ -11,8 +11,10 @@ const PING_INTERVAL: i32 = 60;
 const PING_TIMEOUT: i32 = 5;
 const KEY_EXPIRE: i32 = 3600;
 const MAC_EXPIRE: i32 = 600;
-/// Ours: with tinc's 900, who logs in at a portal after hours may be outside for another quarter of an hour.
+/// Ours: with tinc's, who logs in at a portal after hours may be outside for another quarter of an hour.
 const MAX_TIMEOUT: i32 = 60;
+/// Up to where `MinTimeout` may be without a `MaxTimeout`: tinc's default of that.
+const MOST_TIMEOUT: i32 = 900;
 /// Bytes; a byte stands for eight packets.
 const REPLAY_WINDOW: usize = 16;
 /// Bytes that wait on a connection before packets are dropped (tinc 1.0: ten frames).
@@ -95,8 +97,9 @@ fn pings(r: &mut Reader<'_>) -> (Duration, Duration) {
 }
 
 fn timeouts(r: &mut Reader<'_>) -> Result<(Duration, Duration), BadValue> {
-    let max = in_range(r, "MaxTimeout", 1, i32::MAX)?.unwrap_or(MAX_TIMEOUT);
+    let max = in_range(r, "MaxTimeout", 1, i32::MAX)?;
     let min = in_range(r, "MinTimeout", 0, i32::MAX)?.unwrap_or(0);
+    let max = max.unwrap_or_else(|| min.clamp(MAX_TIMEOUT, MOST_TIMEOUT));
     if min > max
         && let Some(entry) = r.text("MinTimeout")
     {
@@ -193,6 +196,19 @@ mod tests {
                 text.starts_with(&format!("tinc.conf line 1: {bad}: ")),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn the_longest_wait_is_no_shorter_than_the_shortest() {
+        for (text, min, max) in [
+            ("MinTimeout = 300", 300, 300),
+            ("MinTimeout = 30", 30, 60),
+            ("MinTimeout = 300\nMaxTimeout = 200", 200, 200),
+        ] {
+            let numbers = read(text).0.unwrap();
+            let waits = (numbers.min_timeout, numbers.max_timeout);
+            assert_eq!(waits, (seconds(min), seconds(max)), "{text}");
         }
     }
 
