@@ -78,9 +78,8 @@ async fn round_trip(lab: &Lab) -> f64 {
 /// A number in what iperf3 says of the whole run, a client on the Pi that asks for what `more` says.
 async fn iperf(lab: &Lab, sum: &str, figure: &str, more: &str) -> f64 {
     let server = lab.node("server").unwrap();
-    // Its own for each run: it may be busy with the last one a little longer than that one's client.
     let command = CommandSpec::new("iperf3").args(["--server", "--one-off"]);
-    let _process = server.spawn(command).await.unwrap();
+    let process = server.spawn(command).await.unwrap();
     let listens = async {
         loop {
             let sockets = server
@@ -94,6 +93,8 @@ async fn iperf(lab: &Lab, sum: &str, figure: &str, more: &str) -> f64 {
     };
     timeout(Duration::from_secs(20), listens).await.unwrap();
     let words = said(lab, &format!("iperf3 --json --client {SERVER} {more}")).await;
+    // It may be busy a little longer than its client, and the next one wants its port.
+    process.wait(Duration::from_secs(20)).await.unwrap();
     let report: serde_json::Value = serde_json::from_str(&words).unwrap();
     let number = &report["end"][sum][figure];
     number.as_f64().unwrap_or_else(|| panic!("{words}"))
