@@ -8,6 +8,7 @@ mod id;
 mod routes;
 mod tree;
 
+use id::Ids;
 pub use id::{IdMap, NodeId};
 pub use routes::{Followed, Path, Routes};
 
@@ -33,6 +34,7 @@ pub struct Edge {
 #[derive(Debug)]
 pub struct Graph {
     me: NodeId,
+    ids: Ids,
     vertices: IdMap<Vertex>,
     names: BTreeMap<NodeName, NodeId>,
     edges: usize,
@@ -78,6 +80,7 @@ impl Graph {
     pub fn new(me: NodeName) -> Self {
         let mut graph = Self {
             me: NodeId::FIRST,
+            ids: Ids::default(),
             vertices: IdMap::default(),
             names: BTreeMap::new(),
             edges: 0,
@@ -98,12 +101,14 @@ impl Graph {
         if let Some(id) = self.names.get(name) {
             return *id;
         }
-        let id = self.vertices.push(Vertex {
+        let id = self.ids.next();
+        let vertex = Vertex {
             name: name.clone(),
             edges: BTreeMap::new(),
             entering: 0,
             seen_at: BTreeMap::new(),
-        });
+        };
+        self.vertices.insert(id, vertex);
         self.names.insert(name.clone(), id);
         id
     }
@@ -218,6 +223,7 @@ impl Graph {
         }
         if let Some(vertex) = self.vertices.remove(id) {
             self.names.remove(&vertex.name);
+            self.ids.give_back(id);
         }
         true
     }
