@@ -100,14 +100,7 @@ impl Mesh {
                     bytes.chunks(CHUNK).for_each(|some| self.hear(index, some));
                 }
                 Output::LoadHost { conn, .. } => {
-                    let host = HostConfig {
-                        public_key: self.key.public().clone(),
-                        indirect: None,
-                        tcp_only: None,
-                        clamp_mss: None,
-                        weight: None,
-                        pmtu: None,
-                    };
+                    let host = HostConfig::new(self.key.public().clone());
                     let host = Some(Box::new(host));
                     let input = Input::HostLoaded { conn, host };
                     self.node.handle(input, self.now, &mut self.rng);

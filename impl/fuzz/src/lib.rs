@@ -300,14 +300,7 @@ impl Alice {
         while let Some(output) = self.node.poll_output() {
             match output {
                 Output::LoadHost { conn, .. } => {
-                    let host = Some(Box::new(HostConfig {
-                        public_key: key().public().clone(),
-                        indirect: None,
-                        tcp_only: None,
-                        clamp_mss: None,
-                        weight: None,
-                        pmtu: None,
-                    }));
+                    let host = Some(Box::new(HostConfig::new(key().public().clone())));
                     let input = Input::HostLoaded { conn, host };
                     self.node.handle(input, self.now, &mut self.rng);
                 }

@@ -358,6 +358,19 @@ pub struct HostConfig {
 }
 
 impl HostConfig {
+    /// A file that has nothing but a key.
+    #[must_use]
+    pub const fn new(public_key: PublicKey) -> Self {
+        Self {
+            public_key,
+            indirect: None,
+            tcp_only: None,
+            clamp_mss: None,
+            weight: None,
+            pmtu: None,
+        }
+    }
+
     /// The options we offer to this peer: what either file asks for.
     #[must_use]
     pub fn options(&self, own: Options) -> Options {

@@ -101,12 +101,8 @@ impl Siege {
                 Output::Send { bytes, .. } => self.mallory.take(&bytes),
                 Output::LoadHost { conn, .. } => {
                     let host = HostConfig {
-                        public_key: key(1024, 1).public().clone(),
-                        indirect: None,
-                        tcp_only: None,
-                        clamp_mss: None,
                         weight: self.weight,
-                        pmtu: None,
+                        ..HostConfig::new(key(1024, 1).public().clone())
                     };
                     let host = Some(Box::new(host));
                     self.node

@@ -8,14 +8,7 @@ use v6router_core::crypto::rsa::{PrivateKey, PublicKey};
 use v6router_core::node::HostConfig;
 
 pub(super) fn host(index: usize) -> HostConfig {
-    HostConfig {
-        public_key: public_key(index),
-        indirect: None,
-        tcp_only: None,
-        clamp_mss: None,
-        weight: None,
-        pmtu: None,
-    }
+    HostConfig::new(public_key(index))
 }
 
 /// Keys are made once: few and small ones, since they protect nothing.
