@@ -238,13 +238,18 @@ impl Inbound {
         };
         let mut open =
             |(id, path): (NodeId, &'f Arc<PeerPath>)| Some((id, open_by_any(path, datagram)?));
-        let near_searches = &mut self.near_searches;
-        let affordable = (0..).zip(nodes(true));
-        let affordable =
-            affordable.take_while(|(n, _)| n % NEIGHBOURHOOD != 0 || near_searches.take(now));
-        let found = affordable.map(|(_, node)| node).find_map(&mut open);
-        if found.is_some() {
-            return found;
+        // Asked first: even to look who is known there is much to do for a packet of rubbish.
+        let is_near = forwarding.neighbourhoods.contains_key(&from.ip());
+        if is_near && self.near_searches.take(now) {
+            let mut more =
+                |n: usize| !n.is_multiple_of(NEIGHBOURHOOD) || self.near_searches.take(now);
+            let mut affordable = (1..)
+                .zip(nodes(true))
+                .map_while(|(n, node)| more(n).then_some(node));
+            let found = affordable.find_map(&mut open);
+            if found.is_some() {
+                return found;
+            }
         }
         if !self.full_searches.take(now) {
             return None;
@@ -354,6 +359,13 @@ mod tests {
         }
     }
 
+    fn learn(forwarding: &mut Forwarding, peer: NodeId, path: PeerPath) {
+        for ip in &path.known_at {
+            forwarding.neighbourhoods.insert_mut(*ip, 1);
+        }
+        forwarding.peers.insert(peer, Arc::new(path));
+    }
+
     #[test]
     fn no_replay_window_outlives_its_key() {
         let mut rng = StdRng::seed_from_u64(1);
@@ -370,7 +382,7 @@ mod tests {
             let key = PacketKey::generate(PacketSpec::default(), &mut rng);
             let mut forwarding = Forwarding::alone(graph.me(), Policy::default());
             let path = path(peer, from, &[(&key, epoch)]);
-            forwarding.peers.insert(peer, Arc::new(path));
+            learn(&mut forwarding, peer, path);
             let mut datagram = Vec::new();
             Sealer::new(&key).seal(1, &[1; 64], &mut datagram);
             let mut egress = Egress::default();
@@ -391,9 +403,7 @@ mod tests {
         let peer = graph.intern(&"peer".parse().unwrap());
         let key = PacketKey::generate(PacketSpec::default(), &mut rng);
         let mut forwarding = Forwarding::alone(graph.me(), Policy::default());
-        forwarding
-            .peers
-            .insert(peer, Arc::new(path(peer, at(655), &[(&key, 1)])));
+        learn(&mut forwarding, peer, path(peer, at(655), &[(&key, 1)]));
         let (mut inbound, mut egress) = (Inbound::default(), Egress::default());
         let mut is_found = |inbound: &mut Inbound, datagram: &mut [u8], now| {
             egress.clear();
@@ -420,9 +430,7 @@ mod tests {
         let (address, socket) = (([192, 0, 2, 1], 655).into(), 0);
         let from = UdpPath { address, socket };
         let mut forwarding = Forwarding::alone(graph.me(), Policy::default());
-        forwarding
-            .peers
-            .insert(peer, Arc::new(path(peer, from, &[(&key, 1)])));
+        learn(&mut forwarding, peer, path(peer, from, &[(&key, 1)]));
         for (len, windows) in [(1600, 1), (1700, 0)] {
             let (mut inbound, mut egress) = (Inbound::default(), Egress::default());
             let mut datagram = Vec::new();
@@ -443,7 +451,7 @@ mod tests {
         let from = UdpPath { address, socket };
         let mut forwarding = Forwarding::alone(graph.me(), Policy::default());
         let path = path(peer, from, &[(&keys[0], 2), (&keys[1], 1)]);
-        forwarding.peers.insert(peer, Arc::new(path));
+        learn(&mut forwarding, peer, path);
         for (key, reported) in keys.iter().zip([vec![], vec![Up::OldKey(peer)]]) {
             let mut datagram = Vec::new();
             Sealer::new(key).seal(1, &[1; 64], &mut datagram);

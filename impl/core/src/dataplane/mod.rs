@@ -29,6 +29,6 @@ pub use keys::{InKey, KeyEpoch, OutKey};
 pub use outbound::Outbound;
 pub use policy::{Broadcast, Mode, Policy, Transit};
 pub(crate) use residents::Residents;
-pub use snapshot::{Forwarding, Lease, Owner, Owners, PeerPath, Sources, UdpPath};
+pub use snapshot::{Forwarding, Lease, Neighbourhoods, Owner, Owners, PeerPath, Sources, UdpPath};
 pub use station::Station;
 pub use way::{Obstacle, Way};

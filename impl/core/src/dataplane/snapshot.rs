@@ -79,6 +79,9 @@ pub struct Owners {
 /// Whose packets come from which address. Pictures share what did not change.
 pub type Sources = HashTrieMapSync<SocketAddr, NodeId>;
 
+/// How many nodes others see at an address. Pictures share what did not change.
+pub type Neighbourhoods = HashTrieMapSync<IpAddr, usize>;
+
 /// One reachable node as the data plane sees it.
 #[derive(Clone, Debug)]
 pub struct PeerPath {
@@ -143,6 +146,8 @@ pub struct Forwarding {
     pub station: Station,
     /// Whose packets come from which address.
     pub sources: Sources,
+    /// At which addresses [`PeerPath::known_at`] has nodes.
+    pub neighbourhoods: Neighbourhoods,
     /// Nodes that are sent broadcasts.
     pub broadcast: Vec<NodeId>,
     /// What is checked of every frame, if we are a router.
@@ -163,6 +168,7 @@ impl Forwarding {
             owners: Arc::default(),
             station: Station::default(),
             sources: Sources::new_sync(),
+            neighbourhoods: Neighbourhoods::new_sync(),
             broadcast: Vec::new(),
             border: None,
             replay_window: 0,

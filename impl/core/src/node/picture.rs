@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use super::peer::Peer;
 use super::{Node, Output};
-use crate::dataplane::{Border, Broadcast, Forwarding, Owner, Owners, PeerPath, Sources};
+use crate::dataplane::{
+    Border, Broadcast, Forwarding, Neighbourhoods, Owner, Owners, PeerPath, Sources,
+};
 use crate::graph::{IdMap, NodeId};
 use crate::subnet::{Claim, IpTable, Mac, SubnetAddr};
 
@@ -56,18 +58,23 @@ impl Node {
     fn draw(&mut self, stale: &Stale) -> Forwarding {
         let before = Arc::clone(&self.picture);
         let mut peers = before.peers.clone();
+        let mut neighbourhoods = before.neighbourhoods.clone();
         let mut moved = Vec::new();
         for id in stale.peers.iter().copied().filter(|id| *id != self.me()) {
             let path = self.peers.get(id).and_then(|peer| self.peer_path(id, peer));
-            let udp = path.as_ref().and_then(|path| path.udp);
-            let old = match path {
-                Some(path) => peers.insert(id, Arc::new(path)),
+            let new = path.map(Arc::new);
+            let old = match &new {
+                Some(path) => peers.insert(id, Arc::clone(path)),
                 None => peers.remove(id),
             };
-            let [old, new] = [old.and_then(|old| old.udp), udp].map(|udp| Some(udp?.address));
-            if old != new {
+            let [old, new] = [old.as_deref(), new.as_deref()];
+            let places = [old, new].map(|path| place(path?));
+            if let [old, new] = places
+                && old != new
+            {
                 moved.push((id, old, new));
             }
+            count_anew(&mut neighbourhoods, known_at(old), known_at(new));
         }
         let mut sources = before.sources.clone();
         move_sources(&mut sources, &moved, &peers);
@@ -95,6 +102,7 @@ impl Node {
             owners,
             station: self.station.clone(),
             sources,
+            neighbourhoods,
             broadcast,
             border,
             replay_window: self.settings.replay_window,
@@ -223,86 +231,140 @@ impl Node {
     }
 }
 
-/// Takes note of who is no longer at an address, and who is. Of several at one address the one that was known first
-/// counts.
+/// Where a node is sent UDP packets, and whether that is proven to be right.
+type Place = (SocketAddr, bool);
+
+fn known_at(path: Option<&PeerPath>) -> &[IpAddr] {
+    path.map_or(&[], |path| &path.known_at)
+}
+
+fn place(path: &PeerPath) -> Option<Place> {
+    path.udp.map(|udp| (udp.address, path.min_mtu > 0))
+}
+
+/// Takes note of who is no longer at an address, and who is. Of several at one address one that is proven to be there
+/// counts before those that others said to be, and else the one that was known first.
 fn move_sources(
     sources: &mut Sources,
-    moved: &[(NodeId, Option<SocketAddr>, Option<SocketAddr>)],
+    moved: &[(NodeId, Option<Place>, Option<Place>)],
     peers: &IdMap<Arc<PeerPath>>,
 ) {
+    let rank = |id: NodeId, address: SocketAddr| {
+        let (at, proven) = place(peers.get(id)?)?;
+        (at == address).then_some((!proven, id))
+    };
     for (id, old, new) in moved {
-        if let Some(old) = old
-            && sources.get(old) == Some(id)
+        if let Some((old, _)) = *old
+            && sources.get(&old) == Some(id)
+            && *new != Some((old, true))
         {
-            let is_there = |path: &PeerPath| path.udp.is_some_and(|udp| udp.address == *old);
-            match peers.iter().find(|(_, path)| is_there(path)) {
-                Some((other, _)) => sources.insert_mut(*old, other),
-                None => drop(sources.remove_mut(old)),
+            let there = peers.iter().filter_map(|(id, _)| rank(id, old));
+            match there.min() {
+                Some((_, first)) => sources.insert_mut(old, first),
+                None => drop(sources.remove_mut(&old)),
             }
         }
-        if let Some(new) = new
-            && sources.get(new).is_none_or(|first| first > id)
-        {
-            sources.insert_mut(*new, *id);
+    }
+    for (id, _, new) in moved {
+        if let Some((new, _)) = *new {
+            let first = sources.get(&new).and_then(|first| rank(*first, new));
+            if first.is_none_or(|first| rank(*id, new) < Some(first)) {
+                sources.insert_mut(new, *id);
+            }
         }
+    }
+}
+
+/// Takes note of where a node is known no longer, and where it is.
+fn count_anew(counts: &mut Neighbourhoods, old: &[IpAddr], new: &[IpAddr]) {
+    if old == new {
+        return;
+    }
+    for ip in old {
+        match counts.get(ip).copied() {
+            Some(count) if count > 1 => counts.insert_mut(*ip, count - 1),
+            _ => drop(counts.remove_mut(ip)),
+        }
+    }
+    for ip in new {
+        let count = counts.get(ip).copied().unwrap_or_default();
+        counts.insert_mut(*ip, count + 1);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::dataplane::UdpPath;
     use crate::graph::Graph;
     use crate::options::Options;
 
-    /// Whatever moves where, the first of those at an address is found there.
+    /// Whatever moves where, the first of those that are proven to be at an address is found there, else the first.
     #[test]
     fn the_first_at_an_address_is_who_sends_from_there() {
+        const STATES: usize = 5;
         let mut graph = Graph::new("me".parse().unwrap());
         let ids = ["a", "b", "c"].map(|name| graph.intern(&name.parse().unwrap()));
         let mut peers: IdMap<Arc<PeerPath>> = IdMap::default();
         let mut sources = Sources::new_sync();
-        // Each of three nodes is nowhere or at one of two addresses; every step to every other state.
-        for step in 0..27 * 27 {
-            let [from, to] = [step / 27, step % 27];
-            for state in [from, to] {
+        // Each of three nodes is nowhere or at one of two addresses, proven or not; every step to every other state.
+        let all = STATES.pow(3);
+        for step in 0..all * all {
+            for state in [step / all, step % all] {
                 let mut moved = Vec::new();
-                for (n, id) in ids.into_iter().enumerate() {
-                    let port = u16::try_from(state / 3_usize.pow(u32::try_from(n).unwrap()) % 3);
-                    let port = port.ok().filter(|port| *port > 0);
-                    let new = port.map(|port| SocketAddr::from(([192, 0, 2, 1], port)));
+                for (id, digit) in ids.into_iter().zip([1, STATES, STATES * STATES]) {
+                    let state = state / digit % STATES;
+                    let port = u16::try_from(state.div_ceil(2)).unwrap();
+                    let at = SocketAddr::from(([192, 0, 2, 1], port));
+                    let udp = (state > 0).then_some(UdpPath {
+                        address: at,
+                        socket: 0,
+                    });
                     let path = PeerPath {
                         via: id,
                         nexthop: id,
                         options: Options::NONE,
                         mtu: 0,
-                        min_mtu: 0,
-                        udp: new.map(|address| UdpPath { address, socket: 0 }),
+                        min_mtu: u16::from(state.is_multiple_of(2)),
+                        udp,
                         out_key: None,
                         in_keys: Vec::new(),
                         known_at: Vec::new(),
                     };
+                    let new = place(&path);
                     let old = peers.insert(id, Arc::new(path));
-                    let old = old.and_then(|old| Some(old.udp?.address));
+                    let old = old.and_then(|old| place(&old));
                     if old != new {
                         moved.push((id, old, new));
                     }
                 }
                 move_sources(&mut sources, &moved, &peers);
-                let mut whole = HashMap::new();
+                let mut whole: BTreeMap<SocketAddr, (bool, NodeId)> = BTreeMap::new();
                 for (id, path) in peers.iter() {
-                    if let Some(udp) = path.udp {
-                        whole.entry(udp.address).or_insert(id);
+                    if let Some((at, proven)) = place(path) {
+                        let first = whole.entry(at).or_insert((!proven, id));
+                        *first = (*first).min((!proven, id));
                     }
                 }
-                assert_eq!(
-                    sources
-                        .iter()
-                        .map(|(at, id)| (*at, *id))
-                        .collect::<HashMap<_, _>>(),
-                    whole
-                );
+                let sources: BTreeMap<_, _> = sources.iter().map(|(at, id)| (*at, *id)).collect();
+                let whole = whole.into_iter().map(|(at, (_, id))| (at, id));
+                assert_eq!(sources, whole.collect());
             }
         }
+    }
+
+    #[test]
+    fn an_address_is_known_as_long_as_a_node_is_seen_there() {
+        let [a, b] = [1, 2].map(|host| IpAddr::from([192, 0, 2, host]));
+        let mut counts = Neighbourhoods::new_sync();
+        count_anew(&mut counts, &[], &[a]);
+        count_anew(&mut counts, &[], &[a, b]);
+        count_anew(&mut counts, &[a], &[]);
+        assert!(counts.contains_key(&a));
+        count_anew(&mut counts, &[a, b], &[b]);
+        assert!(!counts.contains_key(&a));
+        assert_eq!(counts.get(&b), Some(&1));
     }
 }
