@@ -74,6 +74,10 @@ impl Outbound {
             self.seal(&mut frame, forwarding, now, egress);
             if index == 0 {
                 as_the_first = egress.sole_since(mark);
+                // Told to be shorter, once: what else may be told would be used up by the others.
+                if egress.is_only_answered_since(mark) {
+                    break;
+                }
             }
         }
         self.frame = frame;

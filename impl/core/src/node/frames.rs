@@ -14,6 +14,9 @@ use crate::subnet::Mac;
 use crate::tunnel::probe;
 use crate::wire::ndp;
 
+/// Outputs that may wait when a frame is passed on, which is dropped otherwise; ours.
+const MOST_WAITING: usize = 16_384;
+
 impl Node {
     /// A frame came by a meta connection.
     pub(super) fn packet_arrived(
@@ -26,6 +29,10 @@ impl Node {
         let Some(active) = self.links.get(&conn).and_then(|link| link.active.as_ref()) else {
             return;
         };
+        // One small frame for everybody is many datagrams, and nothing leaves before all that has come is handled.
+        if self.outputs.len() > MOST_WAITING {
+            return;
+        }
         // A node without a key for us pushes its probe replies through here; they are no frames.
         if let Some(kind) = probe::kind(&frame) {
             if kind == probe::Kind::Reply {
