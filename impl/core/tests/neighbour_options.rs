@@ -12,7 +12,7 @@ use siege::{Siege, edges};
 use support::{Mesh, broadcast, frame};
 use v6router_core::dataplane::Up;
 use v6router_core::meta::Event;
-use v6router_core::node::{Input, Output, Settings};
+use v6router_core::node::{Input, Order, Output, Settings};
 use v6router_core::options::Options;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -123,4 +123,23 @@ fn the_fuller_the_output_buffer_the_more_packets_are_dropped() {
     assert!((400..600).contains(&some), "{some}");
     assert_eq!(written(MOST, MOST), 0);
     assert_eq!(written(MOST, 2 * MOST), 1000, "the limit is what was set");
+}
+
+#[test]
+fn a_path_is_proven_anew_at_once_when_a_connection_is_made_over_it() {
+    let mut mesh = star(|_| {});
+    let b = mesh.members[1].address;
+    let is_proven = |mesh: &Mesh| {
+        let picture = mesh.members[0].node.as_ref().unwrap().forwarding();
+        let mut at_b = picture.peers.iter().map(|(_, path)| path);
+        at_b.any(|path| path.min_mtu > 0 && path.udp.is_some_and(|udp| udp.address == b))
+    };
+    assert!(is_proven(&mesh));
+    let reload = Order::Reload {
+        connect_to: vec!["hub".parse().unwrap(), "b".parse().unwrap()],
+        drop: Vec::new(),
+    };
+    mesh.tell(0, Input::Order(reload));
+    assert!(mesh.run(MINUTE, |mesh| !is_proven(mesh)));
+    assert!(mesh.run(Duration::from_secs(2), is_proven));
 }

@@ -1,4 +1,4 @@
-//! What became of a key shows in what the packets of its receiver are sealed by.
+//! What becomes of keys: of those that are old, and of one that comes before the address where it is needed.
 
 mod cuts;
 mod ends;
@@ -6,7 +6,7 @@ mod siege;
 
 use std::time::Duration;
 
-use siege::Siege;
+use siege::{Siege, edges};
 use v6router_core::dataplane::Up;
 use v6router_core::node::Input;
 use v6router_core::options::Options;
@@ -42,4 +42,16 @@ fn who_goes_on_with_an_old_key_is_told_another() {
     assert_eq!(in_keys(&siege)[1], in_use, "what comes by it is opened on");
     siege.tell(Input::Up(Up::OldKey(mallory)));
     assert!(keys(&mut siege).is_empty(), "it has just been told");
+}
+
+#[test]
+fn a_node_whose_address_is_told_after_its_key_is_probed_then() {
+    let mut siege = Siege::new(Options::PMTU_DISCOVERY);
+    siege.say(&edges("carol", "carol.example"));
+    assert_eq!(siege.came_up(), ["carol"]);
+    let key = "07".repeat(48);
+    siege.say(&[format!("16 carol alice {key} 427 672 4 0")]);
+    assert_eq!(siege.datagrams(), 0, "nobody knows where she is");
+    siege.say(&edges("carol", "192.0.2.9"));
+    assert_ne!(siege.datagrams(), 0);
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rand_core::CryptoRng;
 
-use super::{Backlog, Closing, ConnId, HostConfig, Node, Output};
+use super::{Backlog, Closing, ConnId, HostConfig, Node, Output, Timer};
 use crate::addr::Endpoint;
 use crate::budget::Budget;
 use crate::gossip::ALLOWANCE;
@@ -245,6 +245,9 @@ impl Node {
         self.graph.set_edge(self.me(), node, edge);
         self.announce_edge(node, conn, rng);
         self.settle(now, rng);
+        // If it was reachable before, what was proven no longer counts, and the next probe may be a minute away.
+        self.timers.stop(&Timer::Probe(node));
+        self.start_probing(node, now, rng);
         self.outputs.push_back(Output::Announce);
     }
 

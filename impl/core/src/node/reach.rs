@@ -92,10 +92,9 @@ impl Node {
         };
         peer.path = Some(path);
         // An address learned from the node's own packets is better than hearsay.
-        if peer.udp.is_none() && udp.is_some() {
-            peer.udp = udp;
-            self.start_probing(id, now, rng);
-        }
+        peer.udp = peer.udp.or(udp);
+        // Unless that is done already: there may have been no address before, or a relay that wants no probes.
+        self.start_probing(id, now, rng);
     }
 
     /// An address with the first socket that can reach it.
