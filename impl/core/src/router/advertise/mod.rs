@@ -57,16 +57,19 @@ pub const ANSWERS: (u32, Duration) = (50, Duration::from_millis(20));
 /// Prefixes of one link; ours.
 pub const MAX_PREFIXES: usize = 16;
 /// Prefixes that a link had before, and that are still withdrawn; ours.
-pub const MAX_RETIRED: usize = 8;
+pub const MAX_RETIRED: usize = 7;
 /// Resolvers; ours. Hosts use three (RFC 8106 section 5.3.1).
 pub const MAX_RESOLVERS: usize = 8;
+/// Resolvers that hosts were told before, and that are still withdrawn; ours.
+pub const MAX_RETIRED_RESOLVERS: usize = 3;
 /// Bytes of all names in a search list; ours, and what resolvers take.
 pub const MAX_SEARCH: usize = 256;
 
 /// The longest advertisement there can be fits any link: it must not be fragmented (RFC 6980).
 const _: () = {
     let fixed = 40 + 16 + 8 + 8;
-    let longest =
-        fixed + 32 * (MAX_PREFIXES + MAX_RETIRED) + 8 + 16 * MAX_RESOLVERS + 8 + MAX_SEARCH;
+    let prefixes = 32 * (MAX_PREFIXES + MAX_RETIRED);
+    let resolvers = 8 + 16 * MAX_RESOLVERS + 8 + 16 * MAX_RETIRED_RESOLVERS;
+    let longest = fixed + prefixes + resolvers + 8 + MAX_SEARCH;
     assert!(longest <= MIN_MTU as usize);
 };

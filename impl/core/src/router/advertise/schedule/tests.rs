@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
-use super::super::{HOST_RETRANSMIT, HOSTS_KEEP_VALID, INTERVALS};
+use super::super::{HOST_RETRANSMIT, HOSTS_KEEP_VALID, INTERVALS, MAX_RETIRED};
 use super::*;
 use crate::router::Prefix;
 use crate::wire::ethernet::Frame;
@@ -369,6 +369,22 @@ fn a_prefix_that_was_replaced_is_withdrawn_for_two_hours() {
     assert_eq!(play.prefixes(), [(new, 86_400, 2700), (old, keep, 0)]);
 }
 
+#[test]
+fn a_resolver_that_was_replaced_is_withdrawn_as_long_as_it_would_be_asked() {
+    let mut play = Play::up();
+    let (old, new) = (settings().dns[0], "2001:db8:85a3:ef00::2".parse().unwrap());
+    let dns = vec![new];
+    play.tell(Input::Configure(AdvertiseSettings { dns, ..settings() }));
+    play.wait(seconds(10));
+    let gone = |servers| Information::DnsServers {
+        lifetime: Lifetime::NONE,
+        servers,
+    };
+    assert!(play.last().options.contains(&gone(vec![old])));
+    play.wait(4 * settings().interval);
+    assert!(!play.last().options.contains(&gone(vec![old])));
+}
+
 /// By radio an answer may take longer than on a cable, so it is left to the hosts how long they wait.
 #[test]
 fn hosts_of_a_radio_link_are_not_hurried() {
@@ -396,7 +412,7 @@ fn prefixes_that_are_replaced_time_and_again_do_not_pile_up() {
         }));
         play.wait(seconds(5));
     }
-    assert_eq!(play.prefixes().len(), 16 + 8);
+    assert_eq!(play.prefixes().len(), 16 + MAX_RETIRED);
     assert_rate(&play.told());
 }
 
