@@ -53,8 +53,8 @@ pub enum Item {
         key: String,
         /// The value.
         value: String,
-        /// Only where this one stood before, if that matters.
-        instead_of: Option<String>,
+        /// Only where that holds, if it matters.
+        only: Option<Only>,
     },
     /// Packets of others are passed on, by all interfaces.
     Forwarding,
@@ -62,6 +62,15 @@ pub enum Item {
     Route(Route),
     /// A rule says who asks which table.
     Rule(Rule),
+}
+
+/// Where a setting is changed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Only {
+    /// Where it was this before.
+    pub instead_of: String,
+    /// Where this interface passes packets on by [`Item::Forwarding`] of ours, and did not before.
+    pub forwards_by_us: String,
 }
 
 /// A way to a prefix.
@@ -149,11 +158,15 @@ pub fn wish(config: &RouterConfig, vpn: &str, links: &[Link], tunnel: bool) -> V
     for link in links {
         let ours = link.name == vpn || config.downstream.iter().any(|d| d.interface == link.name);
         if !ours && !link.is_loopback {
-            // What forwards stops listening to routers unless it is told to (accept_ra 2).
+            // What begins to forward stops listening to routers unless it is told to (accept_ra
+            // 2). What forwards already listens to none, and we must not change that.
             items.push(Item::Setting {
                 key: accept_ra(&link.name),
                 value: "2".to_owned(),
-                instead_of: Some("1".to_owned()),
+                only: Some(Only {
+                    instead_of: "1".to_owned(),
+                    forwards_by_us: link.name.clone(),
+                }),
             });
         }
     }
@@ -192,7 +205,7 @@ fn hear_no_routers_from(interface: &str, items: &mut Vec<Item>) {
     items.push(Item::Setting {
         key: accept_ra(interface),
         value: "0".to_owned(),
-        instead_of: None,
+        only: None,
     });
 }
 
@@ -333,12 +346,17 @@ mod tests {
     }
 
     #[test]
-    fn routers_of_the_venue_are_still_heard_before_forwarding_would_stop_that() {
+    fn routers_of_the_venue_are_still_heard_where_forwarding_of_ours_would_stop_that() {
         let items = wish(&config(true), "vpn", &[link("lo"), link("eth0")], true);
-        let heard = place(
-            &items,
-            |item| matches!(item, Item::Setting { key, value, .. } if key == "ipv6/conf/eth0/accept_ra" && value == "2"),
-        );
+        let heard = Item::Setting {
+            key: "ipv6/conf/eth0/accept_ra".to_owned(),
+            value: "2".to_owned(),
+            only: Some(Only {
+                instead_of: "1".to_owned(),
+                forwards_by_us: "eth0".to_owned(),
+            }),
+        };
+        let heard = place(&items, |item| *item == heard);
         assert!(heard < place(&items, |item| *item == Item::Forwarding));
         let lo = |item: &Item| matches!(item, Item::Setting { key, .. } if key.contains("/lo/"));
         assert!(!items.iter().any(lo));

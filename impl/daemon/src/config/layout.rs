@@ -79,12 +79,23 @@ impl Layout {
 
     /// What was done to the kernel and is to be undone.
     pub(crate) fn journal(&self) -> PathBuf {
-        self.pidfile.with_extension("kernel")
+        self.beside_pidfile("kernel")
     }
 
     /// Where a running daemon says what it knows.
     pub(crate) fn status_socket(&self) -> PathBuf {
-        self.pidfile.with_extension("status")
+        self.beside_pidfile("status")
+    }
+
+    /// Only `.pid` gives way to another ending: `tincd.a` and `tincd.b` are two networks.
+    fn beside_pidfile(&self, ending: &str) -> PathBuf {
+        if self.pidfile.extension().is_some_and(|it| it == "pid") {
+            return self.pidfile.with_extension(ending);
+        }
+        let mut path = self.pidfile.clone().into_os_string();
+        path.push(".");
+        path.push(ending);
+        path.into()
     }
 
     /// The log file, if one was asked for.
@@ -172,6 +183,23 @@ mod tests {
         assert_eq!(plain.private_key(), Path::new("/etc/tinc/rsa_key.priv"));
         assert_eq!(plain.pidfile(), Path::new("/run/tinc.pid"));
         assert_eq!(plain.logfile(), None);
+    }
+
+    #[test]
+    fn what_is_beside_a_pid_file_is_of_that_pid_file_alone() {
+        let beside = |pidfile: &str| {
+            let layout = Layout::new(None, None, Some(pidfile.into()), None).unwrap();
+            [layout.journal(), layout.status_socket()]
+        };
+        for (pidfile, stem) in [
+            ("/run/tinc.vpn.pid", "/run/tinc.vpn"),
+            ("/run/tincd.a", "/run/tincd.a"),
+            ("/run/tincd.b", "/run/tincd.b"),
+            ("/run/pid", "/run/pid"),
+        ] {
+            let expected = ["kernel", "status"].map(|it| PathBuf::from(format!("{stem}.{it}")));
+            assert_eq!(beside(pidfile), expected);
+        }
     }
 
     #[test]

@@ -34,6 +34,9 @@ pub(super) enum Failure {
     /// What it is about is gone.
     #[error("there is no interface {0}")]
     NoInterface(String),
+    /// There is something else in its place.
+    #[error("{0} is in the way")]
+    InTheWay(String),
 }
 
 /// Why the kernel refused.
@@ -97,12 +100,16 @@ pub(super) fn describe(item: &Item) -> impl fmt::Display {
     }
 }
 
-/// Does it.
+/// Does it; whether it is our doing, since somebody may have been quicker. The picture is taken
+/// again if it turns out to be old.
+///
+/// # Errors
+/// If it is not done.
 pub(super) async fn put_in_force(
     handle: &Handle,
-    picture: &Picture,
+    picture: &mut Picture,
     item: &Item,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let index = |interface: &String| {
         let found = picture.index(interface);
         found.ok_or_else(|| Failure::NoInterface(interface.clone()))
@@ -126,18 +133,32 @@ pub(super) async fn put_in_force(
             }
             request.execute().await
         }
-        Item::Setting { .. } | Item::Forwarding => return Ok(settings::put_in_force(item)?),
+        Item::Setting { .. } | Item::Forwarding => {
+            settings::KERNEL.put_in_force(item)?;
+            return Ok(true);
+        }
         Item::Route(route) => handle.route().add(message(route, index)?).execute().await,
         Item::Rule(rule) => add_rule(handle, rule).await,
     };
     match done {
-        // Somebody was quicker.
-        Err(error) if errno(&error) == Some(Errno::EEXIST) => Ok(()),
-        other => Ok(other?),
+        Ok(()) => Ok(true),
+        // So the kernel calls another length of an address or next hop of a route, too.
+        Err(error) if errno(&error) == Some(Errno::EEXIST) => {
+            *picture = Picture::take(handle).await?;
+            if picture.has(item) {
+                return Ok(false);
+            }
+            let in_the_way = picture.in_the_way(item);
+            Err(in_the_way.map_or(Failure::Netlink(error), Failure::InTheWay))
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
 /// Undoes it, if it is still there.
+///
+/// # Errors
+/// If it is still there, or nobody knows.
 pub(super) async fn undo(
     handle: &Handle,
     picture: &Picture,
@@ -145,7 +166,7 @@ pub(super) async fn undo(
     before: &Before,
 ) -> Result<(), Failure> {
     if let Before::Settings(before) = before {
-        return Ok(settings::undo(item, before)?);
+        return Ok(settings::KERNEL.undo(item, before)?);
     }
     if !picture.has(item) {
         return Ok(());

@@ -91,7 +91,8 @@ impl Picture {
             } => self
                 .index(interface)
                 .is_some_and(|index| self.address(index, *address).is_some()),
-            Item::Setting { .. } | Item::Forwarding => settings::has(item),
+            // Why it cannot be read hears who goes on to change it.
+            Item::Setting { .. } | Item::Forwarding => settings::KERNEL.has(item).unwrap_or(false),
             Item::Route(route) => self.route(route).is_some(),
             Item::Rule(rule) => self.rule(rule).is_some(),
         }
@@ -99,10 +100,14 @@ impl Picture {
 
     /// The address of an interface, if it is there.
     pub(super) fn address(&self, index: u32, wanted: InterfaceAddress) -> Option<&AddressMessage> {
+        let found = self.of_any_length(index, wanted)?;
+        (found.header.prefix_len == wanted.len).then_some(found)
+    }
+
+    /// The address of an interface, which has it once at most.
+    fn of_any_length(&self, index: u32, wanted: InterfaceAddress) -> Option<&AddressMessage> {
         self.addresses.iter().find(|one| {
-            one.header.index == index
-                && one.header.prefix_len == wanted.len
-                && address_of(one) == Some(IpAddr::V6(wanted.address))
+            one.header.index == index && address_of(one) == Some(IpAddr::V6(wanted.address))
         })
     }
 
@@ -143,6 +148,62 @@ impl Picture {
                 && facts.mark == mark
                 && facts.no_default == wanted.no_default
         })
+    }
+
+    /// What the kernel takes for `item`, and is not as wished, in the words of `ip`; as far as it
+    /// can be seen here.
+    pub(super) fn in_the_way(&self, item: &Item) -> Option<String> {
+        match item {
+            Item::Address {
+                interface, address, ..
+            } => {
+                let found = self.of_any_length(self.index(interface)?, *address)?;
+                let len = found.header.prefix_len;
+                Some(format!("{}/{len} dev {interface}", address.address))
+            }
+            // Whatever its kind and its way.
+            Item::Route(wanted) => {
+                let found = self.routes.iter().find(|route| {
+                    let facts = RouteFacts::of(route);
+                    facts.to == wanted.to
+                        && facts.table == wanted.table
+                        && facts.metric == wanted.metric
+                })?;
+                Some(self.describe(found))
+            }
+            // What one leaves open, the other may say (Linux, net/core/fib_rules.c, rule_exists).
+            Item::Rule(Rule {
+                priority, table, ..
+            }) => {
+                let mut rules = self.rules.iter().map(RuleFacts::of);
+                rules.find(|rule| rule.priority == *priority && rule.table == *table)?;
+                Some(format!(
+                    "another rule with priority {priority} table {table}"
+                ))
+            }
+            Item::Up { .. } | Item::NoQueue { .. } | Item::Setting { .. } | Item::Forwarding => {
+                None
+            }
+        }
+    }
+
+    fn describe(&self, route: &RouteMessage) -> String {
+        let facts = RouteFacts::of(route);
+        let kind = match route.header.kind {
+            RouteType::Unicast => String::new(),
+            kind => format!("{kind:?} ").to_lowercase(),
+        };
+        let gateway = facts.gateway.map(|gateway| format!(" via {gateway}"));
+        let interface = facts.interface.and_then(|index| self.name(index));
+        let interface = interface.map(|name| format!(" dev {name}"));
+        format!(
+            "{kind}{}{}{} table {} metric {}",
+            facts.to,
+            gateway.unwrap_or_default(),
+            interface.unwrap_or_default(),
+            facts.table,
+            facts.metric
+        )
     }
 }
 
@@ -239,3 +300,129 @@ impl RuleFacts {
 
 /// Whose routes are ours (`RTPROT`): a number nobody else has taken.
 pub(super) const PROTOCOL: RouteProtocol = RouteProtocol::Other(165);
+
+#[cfg(test)]
+mod tests {
+    use v6router_core::router::wish::{MAIN, TABLE};
+
+    use super::*;
+
+    const VPN: u32 = 7;
+
+    /// A machine with an interface `vpn`.
+    fn machine() -> Picture {
+        let mut link = LinkMessage::default();
+        link.header.index = VPN;
+        let name = LinkAttribute::IfName("vpn".to_owned());
+        link.attributes.push(name);
+        Picture {
+            links: vec![link],
+            addresses: Vec::new(),
+            routes: Vec::new(),
+            rules: Vec::new(),
+        }
+    }
+
+    fn ip(text: &str) -> Ipv6Addr {
+        text.parse().unwrap()
+    }
+
+    /// `default via GATEWAY dev vpn table 655 metric 1024`
+    fn default(gateway: &str) -> RouteMessage {
+        RouteMessageBuilder::<Ipv6Addr>::new()
+            .destination_prefix(Ipv6Addr::UNSPECIFIED, 0)
+            .table_id(TABLE)
+            .priority(1024)
+            .output_interface(VPN)
+            .gateway(ip(gateway))
+            .build()
+    }
+
+    fn wanted(gateway: &str, metric: u32) -> Item {
+        Item::Route(Route {
+            to: Prefix::ALL,
+            way: Way::Via {
+                gateway: ip(gateway),
+                interface: "vpn".to_owned(),
+            },
+            table: TABLE,
+            metric,
+        })
+    }
+
+    #[test]
+    fn a_route_that_differs_in_its_way_is_in_the_way_and_named() {
+        let mut machine = machine();
+        machine.routes.push(default("fe80::b"));
+        assert!(machine.has(&wanted("fe80::b", 1024)));
+        let another = wanted("fe80::a", 1024);
+        assert!(!machine.has(&another));
+        assert_eq!(
+            machine.in_the_way(&another).as_deref(),
+            Some("::/0 via fe80::b dev vpn table 655 metric 1024")
+        );
+        // With another metric there is room for both.
+        assert_eq!(machine.in_the_way(&wanted("fe80::a", 1)), None);
+        machine.routes[0] = RouteMessageBuilder::<Ipv6Addr>::new()
+            .destination_prefix(Ipv6Addr::UNSPECIFIED, 0)
+            .table_id(TABLE)
+            .priority(1024)
+            .kind(RouteType::BlackHole)
+            .build();
+        assert_eq!(
+            machine.in_the_way(&another).as_deref(),
+            Some("blackhole ::/0 table 655 metric 1024")
+        );
+    }
+
+    #[test]
+    fn an_address_of_another_length_is_in_the_way_and_named() {
+        let mut machine = machine();
+        let mut there = AddressMessage::default();
+        there.header.index = VPN;
+        there.header.prefix_len = 128;
+        let address = IpAddr::V6(ip("2001:db8::1"));
+        there.attributes.push(AddressAttribute::Address(address));
+        machine.addresses.push(there);
+        let wanted = |text: &str| Item::Address {
+            interface: "vpn".to_owned(),
+            address: text.parse().unwrap(),
+            no_dad: true,
+        };
+        assert!(machine.has(&wanted("2001:db8::1/128")));
+        assert!(!machine.has(&wanted("2001:db8::1/64")));
+        assert_eq!(
+            machine.in_the_way(&wanted("2001:db8::1/64")).as_deref(),
+            Some("2001:db8::1/128 dev vpn")
+        );
+        assert_eq!(machine.in_the_way(&wanted("2001:db8::2/64")), None);
+    }
+
+    #[test]
+    fn a_rule_that_says_more_is_in_the_way_and_named() {
+        let mut machine = machine();
+        let mut there = RuleMessage::default();
+        there.header.src_len = 48;
+        there.attributes.extend([
+            RuleAttribute::Priority(30_656),
+            RuleAttribute::Table(MAIN),
+            RuleAttribute::Source(IpAddr::V6(ip("2001:db8::"))),
+            RuleAttribute::SuppressPrefixLen(0),
+        ]);
+        machine.rules.push(there);
+        let wanted = |table| {
+            Item::Rule(Rule {
+                priority: 30_656,
+                who: Who::Anybody,
+                table,
+                no_default: true,
+            })
+        };
+        assert!(!machine.has(&wanted(MAIN)));
+        assert_eq!(
+            machine.in_the_way(&wanted(MAIN)).as_deref(),
+            Some("another rule with priority 30656 table 254")
+        );
+        assert_eq!(machine.in_the_way(&wanted(TABLE)), None);
+    }
+}
