@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use v6router_core::node::{Backlog, ConnId};
 
 use super::transport::Transport;
@@ -147,7 +147,11 @@ impl Pump {
                     written = 0;
                     last_progress = Instant::now();
                 }
-                ready = self.stream.writable(), if waiting => {
+                // Not late if it can be written now, whatever else was slow.
+                ready = timeout_at(last_progress + self.patience, self.stream.writable()), if waiting => {
+                    let Ok(ready) = ready else {
+                        return format!("took none of our bytes for {} s", self.patience.as_secs());
+                    };
                     let rest = pending.get(written..).unwrap_or_default();
                     match ready.and_then(|()| self.stream.try_write(rest)) {
                         Ok(count) => {
@@ -159,9 +163,6 @@ impl Pump {
                         Err(error) => return error.to_string(),
                     }
                 }
-                () = tokio::time::sleep_until(last_progress + self.patience), if waiting => {
-                    return format!("took none of our bytes for {} s", self.patience.as_secs());
-                }
             }
         }
     }
@@ -171,6 +172,7 @@ impl Pump {
 mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::{TcpListener, TcpStream};
+    use tokio::time::timeout;
 
     use super::*;
 
@@ -224,13 +226,38 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_peer_is_not_given_up_for_what_the_daemon_itself_was_slow_at() {
+        const PATIENCE: Duration = Duration::from_millis(50);
+        // Which of two things that are ready comes first is chance; eight times.
+        for _ in 0..8 {
+            let (ours, mut theirs) = pair().await;
+            let (tx, mut events) = mpsc::channel(1);
+            tx.try_send((CONN, MetaEvent::Bytes(Vec::new()))).unwrap();
+            let stream = MetaStream::start(CONN, ours, tx, PATIENCE);
+            assert!(stream.send(vec![0; MAX_QUEUED]));
+            let mut got = vec![0; MAX_QUEUED];
+            theirs.read_exact(&mut got[..CHUNK]).await.unwrap();
+            // In the midst of writing something is read that nobody takes, and no turn comes.
+            theirs.write_all(b"hello").await.unwrap();
+            let mut read = CHUNK;
+            while read < MAX_QUEUED
+                && let Ok(count) = timeout(2 * PATIENCE, theirs.read(&mut got[read..])).await
+            {
+                read += count.unwrap();
+            }
+            events.recv().await.unwrap();
+            theirs.read_exact(&mut got[read..]).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
     async fn a_parked_connection_stays_open_and_silent() {
         let (ours, mut theirs) = pair().await;
         let (tx, _events) = mpsc::channel(8);
         let stream = MetaStream::start(CONN, ours, tx, Duration::from_secs(5));
         let parked = stream.park();
         let mut byte = [0];
-        let read = tokio::time::timeout(Duration::from_millis(100), theirs.read(&mut byte)).await;
+        let read = timeout(Duration::from_millis(100), theirs.read(&mut byte)).await;
         assert!(read.is_err(), "the peer was told something");
         drop(parked);
         assert_eq!(theirs.read(&mut byte).await.unwrap(), 0);
