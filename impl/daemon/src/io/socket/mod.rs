@@ -6,7 +6,7 @@ mod departures;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::os::fd::AsRawFd as _;
+use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::libc;
@@ -38,6 +38,19 @@ pub(crate) struct UdpSetup {
     pub(crate) segmentation: bool,
     /// Datagrams are taken from the kernel as one where it gives that (`UDPCoalescing`).
     pub(crate) coalescing: bool,
+}
+
+#[cfg(test)]
+impl UdpSetup {
+    /// What is set up where no file says anything.
+    pub(crate) const USUAL: Self = Self {
+        dont_fragment: true,
+        receive_buffer: None,
+        send_buffer: None,
+        mark: None,
+        segmentation: true,
+        coalescing: true,
+    };
 }
 
 /// A UDP address of ours.
@@ -146,7 +159,6 @@ fn set_send_buffer(socket: &socket2::Socket, setup: UdpSetup) -> io::Result<()> 
 }
 
 /// Has the kernel cut up what exceeds the path MTU, or refuse it.
-#[allow(unsafe_code)]
 fn set_fragmenting(socket: &socket2::Socket, ip: IpAddr, fragmenting: bool) -> io::Result<()> {
     let (level, name, dont, must_not) = match ip {
         IpAddr::V4(_) => (
@@ -163,6 +175,17 @@ fn set_fragmenting(socket: &socket2::Socket, ip: IpAddr, fragmenting: bool) -> i
         ),
     };
     let value = if fragmenting { dont } else { must_not };
+    set_number(socket, level, name, value)
+}
+
+/// Sets an option that is a number.
+#[allow(unsafe_code)]
+fn set_number(
+    socket: &impl AsRawFd,
+    level: libc::c_int,
+    name: libc::c_int,
+    value: libc::c_int,
+) -> io::Result<()> {
     let size = libc::socklen_t::try_from(size_of_val(&value)).map_err(io::Error::other)?;
     // SAFETY: `value` is an integer that lives through the call, `size` is its size, and the
     // descriptor is open.
@@ -203,19 +226,10 @@ mod tests {
 
     use super::*;
 
-    const SETUP: UdpSetup = UdpSetup {
-        dont_fragment: true,
-        receive_buffer: None,
-        send_buffer: None,
-        mark: None,
-        segmentation: true,
-        coalescing: true,
-    };
-
     /// Our sockets on a port that is free, and somebody to talk to.
     fn pair(ip: IpAddr) -> (Socket, SocketAddr, UdpSocket) {
         let free = UdpSocket::bind((ip, 0)).unwrap().local_addr().unwrap();
-        let ours = Socket::open(free, None, SETUP).unwrap();
+        let ours = Socket::open(free, None, UdpSetup::USUAL).unwrap();
         let other = UdpSocket::bind((ip, 0)).unwrap();
         for socket in [&ours.udp, &other] {
             socket.set_nonblocking(false).unwrap();
@@ -308,6 +322,36 @@ mod tests {
         }
     }
 
+    /// Sends ten datagrams as one, which have to arrive as they were.
+    fn a_train_arrives(ours: &Socket, other: &Socket, class: u8) {
+        let mut egress = Egress::default();
+        let to = other.udp.local_addr().unwrap();
+        trains(&mut egress, to, class);
+        let datagrams = egress.datagrams();
+        let sent: Vec<Vec<u8>> = datagrams.map(|(_, bytes)| bytes.to_vec()).collect();
+        let trains: Vec<Train<'_>> = egress.trains().collect();
+        assert_eq!((sent.len(), trains.len()), (10, 1));
+        assert!(ours.takes_as_one(&trains[0]));
+        let mut departures = Departures::new(ours);
+        departures.push(trains[0]);
+        departures.send(|_, error| panic!("{error}"));
+        let mut arrivals = Arrivals::new(true);
+        let mut came = Vec::new();
+        while came.len() < sent.len() {
+            arrivals.receive(&other.udp);
+            for (from, datagrams) in arrivals.each() {
+                assert_eq!(from, ours.udp.local_addr().unwrap());
+                let each = datagrams.bytes.chunks(datagrams.size);
+                came.extend(each.map(<[u8]>::to_vec));
+            }
+        }
+        assert!(came == sent);
+    }
+
+    fn goes_on_with_trains(socket: &Socket) -> bool {
+        socket.segmentation.load(Ordering::Relaxed)
+    }
+
     #[test]
     fn datagrams_that_leave_as_one_arrive_as_they_were() {
         for ip in [
@@ -315,34 +359,20 @@ mod tests {
             Ipv6Addr::LOCALHOST.into(),
         ] {
             let [ours, other] = [pair(ip).0, pair(ip).0];
-            let to = other.udp.local_addr().unwrap();
             for class in [0, 0xb8] {
-                let mut egress = Egress::default();
-                trains(&mut egress, to, class);
-                let sent: Vec<Vec<u8>> = egress
-                    .datagrams()
-                    .map(|(_, bytes)| bytes.to_vec())
-                    .collect();
-                let trains: Vec<Train<'_>> = egress.trains().collect();
-                assert_eq!((sent.len(), trains.len()), (10, 1));
-                assert!(ours.takes_as_one(&trains[0]));
-                let mut departures = Departures::new(&ours);
-                departures.push(trains[0]);
-                departures.send(|_, error| panic!("{error}"));
-                let mut arrivals = Arrivals::new(true);
-                let mut came = Vec::new();
-                while came.len() < sent.len() {
-                    arrivals.receive(&other.udp);
-                    for (from, datagrams) in arrivals.each() {
-                        assert_eq!(from, ours.udp.local_addr().unwrap());
-                        let each = datagrams.bytes.chunks(datagrams.size);
-                        came.extend(each.map(<[u8]>::to_vec));
-                    }
-                }
-                assert!(came == sent);
-                assert!(ours.takes_as_one(&trains[0]), "the kernel took them");
+                a_train_arrives(&ours, &other, class);
+                assert!(goes_on_with_trains(&ours), "the kernel took them");
             }
         }
+    }
+
+    #[test]
+    fn what_the_kernel_does_not_take_as_one_arrives_and_is_not_tried_again() {
+        let [ours, other] = [(); 2].map(|()| pair(Ipv4Addr::LOCALHOST.into()).0);
+        // Who wants no checksums gets nothing cut: EINVAL, as other kernels say for other reasons.
+        set_number(&ours.udp, libc::SOL_SOCKET, libc::SO_NO_CHECK, 1).unwrap();
+        a_train_arrives(&ours, &other, 0);
+        assert!(!goes_on_with_trains(&ours));
     }
 
     #[test]
