@@ -2,7 +2,7 @@
 //! through a proxy.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
@@ -25,6 +25,9 @@ const LOW_DELAY: u32 = 0x10;
 /// that may carry IPv6 (RFC 8200 section 5), so that no path is too narrow for the way out when
 /// UDP fails and errors are swallowed. Ours.
 pub(crate) const LONGEST_SEGMENT: u32 = 1280 - 40 - 20;
+/// Bytes that may wait in the kernel before they are sent first, on top of those under way; ours. On a slow line requests
+/// would wait for seconds behind packets there; where we keep them, packets are dropped (`MaxOutputBufferSize`).
+const UNSENT: u32 = 16 << 10;
 
 /// How outgoing connections are made.
 #[derive(Debug, Clone)]
@@ -35,7 +38,7 @@ pub(crate) struct DialSetup {
     /// What routing rules know the tunnel's packets by, if they do.
     pub(crate) mark: Option<u32>,
     /// The only listening address of a family, from which its connections start.
-    pub(crate) sources: Vec<IpAddr>,
+    pub(crate) sources: Vec<SocketAddr>,
     /// For each address.
     pub(crate) timeout: Duration,
     pub(crate) proxy: Option<Proxy>,
@@ -155,9 +158,9 @@ async fn tcp(peer: SocketAddr, setup: &DialSetup) -> io::Result<TcpStream> {
     let source = setup
         .sources
         .iter()
-        .find(|ip| ip.is_ipv4() == peer.is_ipv4());
-    if let Some(ip) = source.filter(|ip| !ip.is_unspecified()) {
-        socket.bind(&SocketAddr::new(*ip, 0).into())?;
+        .find(|source| source.is_ipv4() == peer.is_ipv4());
+    if let Some(source) = source.filter(|source| !source.ip().is_unspecified()) {
+        socket.bind(&(*source).into())?;
     }
     prefer_speed(&socket, peer.is_ipv4())?;
     socket.set_tcp_mss(LONGEST_SEGMENT)?;
@@ -169,6 +172,7 @@ async fn tcp(peer: SocketAddr, setup: &DialSetup) -> io::Result<TcpStream> {
 /// No delay in our kernel, and as little as others grant.
 pub(crate) fn prefer_speed(socket: &Socket, is_ipv4: bool) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_notsent_lowat(UNSENT)?;
     if is_ipv4 {
         socket.set_tos_v4(LOW_DELAY)
     } else {
@@ -187,7 +191,7 @@ mod tests {
             family: Family::Any,
             interface: None,
             mark: None,
-            sources: vec![IpAddr::from([127, 0, 0, 1])],
+            sources: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
             timeout: Duration::from_secs(2),
             proxy: None,
             surroundings: Surroundings {

@@ -203,7 +203,10 @@ fn any_port(address: SocketAddr, preferred: u16, open: impl Fn(SocketAddr) -> Op
     if address.port() != 0 {
         return open(address);
     }
-    let mut opened = open(SocketAddr::new(address.ip(), preferred));
+    // With its scope, if it has one.
+    let mut there = address;
+    there.set_port(preferred);
+    let mut opened = open(there);
     for _ in 0..CHOICES {
         if opened.is_ok() {
             break;
@@ -216,8 +219,8 @@ fn any_port(address: SocketAddr, preferred: u16, open: impl Fn(SocketAddr) -> Op
 fn pair(address: SocketAddr, interface: Option<&str>, setup: UdpSetup) -> Opened {
     let tcp = tcp_socket(address, interface, setup.mark).map_err(|error| ("tcp", error))?;
     // With port 0 the kernel chooses, and UDP takes the same.
-    let port = tcp.local_addr().map_err(|error| ("tcp", error))?.port();
-    beside(tcp, SocketAddr::new(address.ip(), port), interface, setup)
+    let bound = tcp.local_addr().map_err(|error| ("tcp", error))?;
+    beside(tcp, bound, interface, setup)
 }
 
 /// The UDP socket that belongs to a TCP socket.
@@ -268,15 +271,6 @@ pub(super) fn bare(
 mod tests {
     use super::*;
 
-    const SETUP: UdpSetup = UdpSetup {
-        dont_fragment: true,
-        receive_buffer: None,
-        send_buffer: None,
-        mark: None,
-        segmentation: true,
-        coalescing: true,
-    };
-
     fn listen(port: u16, family: Family, host: Option<&str>) -> Listen {
         Listen {
             port: Some(port.into()),
@@ -295,9 +289,13 @@ mod tests {
 
     #[tokio::test]
     async fn tcp_and_udp_share_the_port_even_if_the_kernel_chose_it() {
-        let pairs = open(&listen(0, Family::V4, Some("127.0.0.1")), SETUP, Vec::new())
-            .await
-            .unwrap();
+        let pairs = open(
+            &listen(0, Family::V4, Some("127.0.0.1")),
+            UdpSetup::USUAL,
+            Vec::new(),
+        )
+        .await
+        .unwrap();
         assert_eq!(pairs.len(), 1);
         assert_eq!(
             pairs[0].tcp.local_addr().unwrap(),
@@ -313,7 +311,7 @@ mod tests {
             host: Some("::1".to_owned()),
             port: None,
         });
-        let pairs = open(&listen, SETUP, Vec::new()).await.unwrap();
+        let pairs = open(&listen, UdpSetup::USUAL, Vec::new()).await.unwrap();
         let ports: Vec<u16> = pairs.iter().map(|pair| pair.address.port()).collect();
         assert_eq!(ports.len(), 2);
         assert_eq!(ports[0], ports[1]);
@@ -323,7 +321,7 @@ mod tests {
     async fn an_inherited_socket_gets_a_udp_socket_beside_it() {
         let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = tcp.local_addr().unwrap();
-        let pairs = open(&listen(0, Family::Any, None), SETUP, vec![tcp])
+        let pairs = open(&listen(0, Family::Any, None), UdpSetup::USUAL, vec![tcp])
             .await
             .unwrap();
         assert_eq!(pairs.len(), 1);
@@ -335,7 +333,7 @@ mod tests {
         let setup = UdpSetup {
             receive_buffer: Some(50_000),
             send_buffer: Some(60_000),
-            ..SETUP
+            ..UdpSetup::USUAL
         };
         let listen = listen(0, Family::V4, Some("127.0.0.1"));
         let pairs = open(&listen, setup, Vec::new()).await.unwrap();
@@ -355,7 +353,9 @@ mod tests {
     #[tokio::test]
     async fn nothing_to_listen_on_is_an_error() {
         let listen = listen(0, Family::V4, Some("192.0.2.1"));
-        let error = open(&listen, SETUP, Vec::new()).await.unwrap_err();
+        let error = open(&listen, UdpSetup::USUAL, Vec::new())
+            .await
+            .unwrap_err();
         assert_eq!(
             error.to_string(),
             "Unable to create any listening socket! It was asked for by tinc.conf line 3: Port = 0"

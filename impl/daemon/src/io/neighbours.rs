@@ -1,5 +1,7 @@
 //! The kernel's neighbour entries on our device.
 
+use std::collections::HashSet;
+
 use futures::TryStreamExt as _;
 use nix::net::if_::if_nametoindex;
 use rtnetlink::packet_route::neighbour::{NeighbourAttribute, NeighbourMessage, NeighbourState};
@@ -12,16 +14,13 @@ use v6router_core::subnet::Mac;
 /// time), and an entry that was confirmed lately is trusted for up to 45 seconds before the
 /// kernel even doubts it (RFC 4861 section 6.3.2, `REACHABLE_TIME`). Entries that somebody made
 /// on purpose stay. Nothing depends on this but the time it saves, so failure is only noted.
-pub(crate) async fn forget(interface: String, macs: Vec<Mac>) {
-    if macs.is_empty() {
-        return;
-    }
+pub(crate) async fn forget(interface: String, macs: HashSet<Mac>) {
     if let Err(error) = try_forget(&interface, &macs).await {
         debug!("neighbour entries on {interface} could not be dropped: {error}");
     }
 }
 
-async fn try_forget(interface: &str, macs: &[Mac]) -> anyhow::Result<()> {
+async fn try_forget(interface: &str, macs: &HashSet<Mac>) -> anyhow::Result<()> {
     let index = if_nametoindex(interface)?;
     let (connection, handle, _) = rtnetlink::new_connection()?;
     // Ends with the handle.
@@ -47,10 +46,11 @@ fn learned(entry: &NeighbourMessage) -> bool {
     )
 }
 
-fn leads_to(entry: &NeighbourMessage, macs: &[Mac]) -> bool {
+fn leads_to(entry: &NeighbourMessage, macs: &HashSet<Mac>) -> bool {
     entry.attributes.iter().any(|attribute| match attribute {
         NeighbourAttribute::LinkLayerAddress(address) => {
-            macs.iter().any(|mac| address.as_slice() == mac.0)
+            let address = <[u8; 6]>::try_from(address.as_slice());
+            address.is_ok_and(|address| macs.contains(&Mac(address)))
         }
         _ => false,
     })

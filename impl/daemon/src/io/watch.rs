@@ -117,8 +117,14 @@ struct Known(HashMap<Fact, bool>);
 
 impl Known {
     fn is_changed_by(&mut self, own: u32, payload: NetlinkPayload<RouteNetlinkMessage>) -> bool {
-        let NetlinkPayload::InnerMessage(message) = payload else {
-            return false;
+        let message = match payload {
+            NetlinkPayload::InnerMessage(message) => message,
+            // Some of what the kernel had to tell is lost.
+            NetlinkPayload::Overrun(_) => {
+                self.0.clear();
+                return true;
+            }
+            _ => return false,
         };
         let (fact, useful) = match message {
             RouteNetlinkMessage::NewLink(link) => {
@@ -135,10 +141,8 @@ impl Known {
             return false;
         };
         match useful {
-            None => {
-                self.0.remove(&fact);
-                true
-            }
+            // Nobody has told of what was there at the start, nor of what there is no room for.
+            None => self.0.remove(&fact).unwrap_or(self.0.len() < MAX_FACTS),
             Some(_) if self.0.len() >= MAX_FACTS && !self.0.contains_key(&fact) => false,
             // Of a link that is lost it is not known yet whether it returns in a moment, with
             // every connection on it still alive; if it does not, its addresses go.

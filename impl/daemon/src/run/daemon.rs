@@ -226,16 +226,24 @@ impl Daemon {
     /// Connects and pings at once: what failed before may succeed now, and what worked may not.
     fn reconsider(&mut self, why: &str) {
         info!("{why}: connecting and pinging now");
-        self.dial_anew();
+        // They speak from an address that may be gone.
+        let now = Instant::now();
+        let attempts = self.dialling.attempts.iter();
+        let old: Vec<_> = attempts
+            .filter(|(_, attempt)| attempt.may_begin_anew(now))
+            .map(|(node, attempt)| (node.clone(), attempt.renewals + 1))
+            .collect();
+        for (node, renewals) in old {
+            self.dial(node, renewals);
+        }
         self.feed(Input::Order(Order::RetryNow));
     }
 
-    /// Begins the attempts under way once more: they speak from an address that may be gone, or
-    /// to one that is no longer configured.
+    /// Begins the attempts under way once more: they may speak to an address that is no longer configured.
     pub(super) fn dial_anew(&mut self) {
         let dialled: Vec<_> = self.dialling.attempts.keys().cloned().collect();
         for node in dialled {
-            self.dial(node);
+            self.dial(node, 0);
         }
     }
 

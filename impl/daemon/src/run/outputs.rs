@@ -1,5 +1,6 @@
 //! What the core wants done.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use tracing::warn;
@@ -19,12 +20,13 @@ const FAREWELL: Duration = Duration::from_secs(1);
 impl Daemon {
     /// Does all that the core wants, in order.
     pub(super) fn carry_out(&mut self) {
+        let mut gone = HashSet::new();
         while let Some(output) = self.node.poll_output() {
             match output {
                 Output::Send { conn, bytes } => self.send(conn, bytes),
                 Output::Close { conn, how } => self.close(conn, how),
                 Output::LoadHost { conn, name } => self.load_host(conn, name),
-                Output::Dial { node } => self.dial(node),
+                Output::Dial { node } => self.dial(node, 0),
                 Output::CancelDial { node } => {
                     if let Some(attempt) = self.dialling.attempts.remove(&node) {
                         attempt.task.abort();
@@ -39,9 +41,8 @@ impl Daemon {
                     }
                 }
                 Output::Announce => self.announcing.begin(Instant::now()),
-                Output::StationsGone(macs) => {
-                    tokio::spawn(neighbours::forget(self.device.name().to_owned(), macs));
-                }
+                // All together: a server that loses its uplink loses everybody.
+                Output::StationsGone(macs) => gone.extend(macs),
                 Output::Publish(picture) => {
                     self.pictures.changed();
                     self.datapath.shared().publish(picture);
@@ -50,6 +51,9 @@ impl Daemon {
                     }
                 }
             }
+        }
+        if !gone.is_empty() {
+            tokio::spawn(neighbours::forget(self.device.name().to_owned(), gone));
         }
     }
 
@@ -101,8 +105,8 @@ impl Daemon {
         Ok(host)
     }
 
-    /// Tries the addresses of a node, as its host file has them now.
-    pub(super) fn dial(&mut self, node: NodeName) {
+    /// Tries the addresses of a node, as its host file has them now. `renewals` is how often that was begun anew.
+    pub(super) fn dial(&mut self, node: NodeName, renewals: u32) {
         if let Some(earlier) = self.dialling.attempts.remove(&node) {
             earlier.task.abort();
         }
@@ -141,9 +145,12 @@ impl Daemon {
                 })
                 .await;
         });
-        self.dialling
-            .attempts
-            .insert(node, Attempt { started, task });
+        let attempt = Attempt {
+            started,
+            renewals,
+            task,
+        };
+        self.dialling.attempts.insert(node, attempt);
     }
 
     /// Tells the core what the kernel knows of our device.

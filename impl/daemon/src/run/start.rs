@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -258,16 +258,18 @@ fn announced_port(configured: Option<&Port>, addresses: &[SocketAddr]) -> Port {
         .into()
 }
 
-/// The address from which outgoing connections of a family start: ours, if there is just one.
-fn sources(addresses: &[SocketAddr]) -> Vec<IpAddr> {
+/// The address from which outgoing connections of a family start, by any port: ours, if there is just one.
+fn sources(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     let of = |v4: bool| {
         let mut found = addresses
             .iter()
             .filter(move |address| address.is_ipv4() == v4);
-        found
-            .next()
-            .filter(|_| found.next().is_none())
-            .map(SocketAddr::ip)
+        let sole = found.next().filter(|_| found.next().is_none());
+        sole.map(|address| {
+            let mut source = *address;
+            source.set_port(0);
+            source
+        })
     };
     [of(true), of(false)].into_iter().flatten().collect()
 }

@@ -25,6 +25,9 @@ use crate::io::transport::Transport;
 /// packet reaches (RFC 7600, the IPv4 dummy address). A name there would make tincd end.
 const NOWHERE: Ipv4Addr = Ipv4Addr::new(192, 0, 0, 8);
 
+/// How often the least age of an attempt doubles: up to 16 seconds.
+const MOST_DOUBLINGS: u32 = 4;
+
 /// One meta connection.
 #[derive(Debug)]
 pub(super) struct Stream {
@@ -52,7 +55,23 @@ pub(super) struct Dialling {
 #[derive(Debug)]
 pub(super) struct Attempt {
     pub(super) started: Instant,
+    /// How often it has begun anew since the network had changed.
+    pub(super) renewals: u32,
     pub(super) task: JoinHandle<()>,
+}
+
+impl Attempt {
+    /// Whether it may begin anew because the network has changed: the first time at once, and then ever more seldom, so
+    /// that one comes to its end in a network that changes all the time.
+    pub(super) fn may_begin_anew(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.started) >= least_age(self.renewals)
+    }
+}
+
+/// How old an attempt has to be that was begun anew so often.
+fn least_age(renewals: u32) -> Duration {
+    let doublings = renewals.saturating_sub(1).min(MOST_DOUBLINGS);
+    Duration::from_secs(u64::from(renewals.min(1)) << doublings)
 }
 
 /// How an attempt went.
@@ -207,5 +226,16 @@ impl Daemon {
     /// the next pass of housekeeping.
     fn proof_time(&self) -> Duration {
         2 * self.setup.config.numbers.ping_timeout + Duration::from_secs(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_begins_anew_at_once_and_then_ever_more_seldom() {
+        let ages = [0, 1, 2, 3, 4, 5, 6, 100].map(|renewals| least_age(renewals).as_secs());
+        assert_eq!(ages, [0, 1, 2, 4, 8, 16, 16, 16]);
     }
 }
