@@ -11,7 +11,10 @@ mod shelf;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use nix::libc::ENOEXEC;
@@ -20,6 +23,7 @@ use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tracing::{debug, error, warn};
 use v6router_core::addr::Endpoint;
 use v6router_core::name::NodeName;
@@ -29,7 +33,7 @@ use crate::config::describe;
 use crate::io::{activation, notify};
 use shelf::Shelf;
 
-/// Calls that may wait behind a script that hangs; ours.
+/// Calls that may wait behind a script that hangs; ours. Behind one that does not hang, whatever a mesh comes and goes by.
 const QUEUE: usize = 4096;
 /// Calls between which no time goes by unless one has a script; ours.
 const AT_ONCE: usize = 64;
@@ -228,10 +232,19 @@ enum Job {
     Barrier(oneshot::Sender<()>),
 }
 
+/// What the loop knows of calls that wait.
+#[derive(Debug, Default)]
+struct Waiting {
+    count: AtomicUsize,
+    /// The script in front of them has been running for longer than [`SLOW`].
+    hang: AtomicBool,
+}
+
 /// Runs calls one after another, beside the control loop.
 #[derive(Debug)]
 pub(crate) struct Runner {
-    queue: mpsc::Sender<Job>,
+    queue: mpsc::UnboundedSender<Job>,
+    waiting: Arc<Waiting>,
     task: JoinHandle<()>,
     lost: u64,
 }
@@ -239,18 +252,28 @@ pub(crate) struct Runner {
 impl Runner {
     /// Starts with an empty queue.
     pub(crate) fn start(mut scripts: Scripts) -> Self {
-        let (queue, mut jobs) = mpsc::channel(QUEUE);
+        let (queue, mut jobs) = mpsc::unbounded_channel();
+        let waiting = Arc::new(Waiting::default());
+        let state = Arc::clone(&waiting);
         let mut shelves = Shelves {
             all: Shelf::new(&scripts.confbase),
             own: Shelf::new(&scripts.confbase.join("hosts")),
         };
         let task = tokio::spawn(async move {
-            let mut waiting = Vec::new();
-            while jobs.recv_many(&mut waiting, AT_ONCE).await > 0 {
+            let mut next = Vec::new();
+            while jobs.recv_many(&mut next, AT_ONCE).await > 0 {
                 shelves.doubt();
-                for job in waiting.drain(..) {
+                for job in next.drain(..) {
+                    state.count.fetch_sub(1, Ordering::Relaxed);
                     match job {
-                        Job::Call(call) => scripts.call(&call, &mut shelves).await,
+                        Job::Call(call) => {
+                            let mut called = pin!(scripts.call(&call, &mut shelves));
+                            if timeout(SLOW, &mut called).await.is_err() {
+                                state.hang.store(true, Ordering::Relaxed);
+                                called.await;
+                                state.hang.store(false, Ordering::Relaxed);
+                            }
+                        }
                         Job::Interpreter(interpreter) => scripts.interpreter = interpreter,
                         Job::Barrier(reached) => drop(reached.send(())),
                     }
@@ -259,6 +282,7 @@ impl Runner {
         });
         Self {
             queue,
+            waiting,
             task,
             lost: 0,
         }
@@ -266,30 +290,34 @@ impl Runner {
 
     /// Lets a call wait for its turn.
     pub(crate) fn call(&mut self, call: Script) {
-        self.enqueue(Job::Call(call));
-    }
-
-    /// Runs what is called from now on with this interpreter.
-    pub(crate) fn interpret_with(&mut self, interpreter: Option<String>) {
-        self.enqueue(Job::Interpreter(interpreter));
-    }
-
-    fn enqueue(&mut self, job: Job) {
-        if self.queue.try_send(job).is_err() {
+        let Waiting { count, hang } = &*self.waiting;
+        if hang.load(Ordering::Relaxed) && count.load(Ordering::Relaxed) >= QUEUE {
             // The first loss is news, the next thousands are not.
             if self.lost.is_power_of_two() || self.lost == 0 {
                 error!("A script hangs and {QUEUE} calls wait for it: one more is lost");
             }
             self.lost += 1;
+            return;
         }
+        self.enqueue(Job::Call(call));
+    }
+
+    /// Runs what is called from now on with this interpreter.
+    pub(crate) fn interpret_with(&self, interpreter: Option<String>) {
+        self.enqueue(Job::Interpreter(interpreter));
+    }
+
+    fn enqueue(&self, job: Job) {
+        self.waiting.count.fetch_add(1, Ordering::Relaxed);
+        // Its task ends with us.
+        let _ = self.queue.send(job);
     }
 
     /// Waits until everything called so far has run.
     pub(crate) async fn idle(&self) {
         let (reached, wait) = oneshot::channel();
-        if self.queue.send(Job::Barrier(reached)).await.is_ok() {
-            let _ = wait.await;
-        }
+        self.enqueue(Job::Barrier(reached));
+        let _ = wait.await;
     }
 }
 
