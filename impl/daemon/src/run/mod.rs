@@ -19,7 +19,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tracing::{error, info, warn};
 use v6router_core::crypto::rsa::{PrivateKey, PublicKey};
 
@@ -136,6 +136,12 @@ fn serve(
     let config = ServerConfig::read(set, layout, overrides)?;
     for complaint in &config.complaints {
         warn!("{complaint}");
+    }
+    if invocation.chroot && config.router.is_some() {
+        bail!(
+            "-R cannot be used with router.toml: a router needs /proc/sys until it ends, \
+             and there is none below another root"
+        );
     }
     let private_key = match &config.private_key {
         OwnKey::Given(key) => PrivateKey::clone(key),

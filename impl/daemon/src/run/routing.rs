@@ -63,10 +63,12 @@ impl Routing {
             advertiser,
             config: config.clone(),
             vpn: vpn.to_owned(),
+            reaches_anyone: false,
             tunnel: false,
             tunnel_lost: None,
             complaints: Vec::new(),
         };
+        router.tell_hosts();
         router.apply().await;
         let (commands, from_loop) = mpsc::unbounded_channel();
         tokio::spawn(router.run(from_loop));
@@ -144,7 +146,9 @@ struct Router {
     advertiser: Advertiser,
     config: RouterConfig,
     vpn: String,
-    /// Somebody is reached through the tunnel, or was a moment ago.
+    /// Somebody is reached through the tunnel.
+    reaches_anyone: bool,
+    /// The same, or was a moment ago.
     tunnel: bool,
     /// When that moment is over.
     tunnel_lost: Option<Instant>,
@@ -165,9 +169,11 @@ impl Router {
                     Some(Command::Config(config)) => {
                         self.advertiser.configure(advertised(&config));
                         self.config = config;
+                        self.tell_hosts();
                     }
                     Some(Command::Tunnel(is_up)) => {
-                        self.advertiser.tunnel_is(is_up);
+                        self.reaches_anyone = is_up;
+                        self.tell_hosts();
                         if !self.tunnel_is(is_up) {
                             continue;
                         }
@@ -202,6 +208,12 @@ impl Router {
         );
         self.advertiser.stop().await;
         self.keeper.restore().await;
+    }
+
+    /// Whether there is a way out: without a gateway in the VPN it is our own, not the tunnel.
+    fn tell_hosts(&self) {
+        let is_way_out = self.reaches_anyone || self.config.gateway.is_none();
+        self.advertiser.tunnel_is(is_way_out);
     }
 
     /// Whether that makes a difference now.
