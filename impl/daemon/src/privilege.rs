@@ -83,8 +83,8 @@ pub(crate) fn set_nice(nice: i32) -> Result<(), PrivilegeError> {
 }
 
 /// Has the thread that asks give up interrupting whoever runs when it is woken (`SCHED_BATCH`, sched(7)); its share of
-/// the processors stays. Who moves packets would otherwise interrupt their sender after the first and their receiver
-/// before the last of each batch, which makes batches small and receivers lose packets.
+/// the processors stays. Who takes packets from their sender would otherwise interrupt it after the first of each
+/// batch, which makes batches small.
 pub(crate) fn interrupt_nobody() {
     let none = libc::sched_param { sched_priority: 0 };
     #[allow(unsafe_code)]

@@ -107,7 +107,6 @@ impl Datapath {
     ) -> io::Result<()> {
         let shared = Arc::clone(&self.shared);
         let body = move || {
-            interrupt_nobody();
             let why = match catch_unwind(AssertUnwindSafe(|| run(&shared))) {
                 Ok(Ok(())) => return,
                 Ok(Err(error)) => describe(&error),
@@ -239,6 +238,7 @@ impl Shared {
     }
 
     fn run_outbound(&self) -> io::Result<()> {
+        interrupt_nobody();
         let mut picture = Cache::new(&self.picture);
         let mut outbound = Outbound::default();
         let mut egress = Egress::default();
