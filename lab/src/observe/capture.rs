@@ -9,10 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::net::if_::if_nametoindex;
-use nix::sys::socket::{
-    AddressFamily, LinkAddr, SockFlag, SockProtocol, SockType, recvfrom, socket,
-};
+use nix::sys::socket::{MsgFlags, recv, setsockopt, sockopt::RcvBuf};
 use pnet_packet::Packet;
 use pnet_packet::ethernet::{EtherTypes, EthernetPacket};
 use pnet_packet::ip::{IpNextHeaderProtocol, IpNextHeaderProtocols};
@@ -24,8 +21,13 @@ use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
 use v6router_core::offload::{Burst, Header};
 
+use super::frames::{bound, failed};
+use super::recording::QUEUE;
 use super::{ObserveError, Result};
 use crate::fabric::Node;
+
+/// What is being done when it fails.
+const LISTEN: &str = "listen on an interface";
 
 /// A frame as the kernel hands it over, with its header: offloads may have joined many into one of up to 64 KiB.
 const LARGEST: usize = Header::LEN + 65_536 + 14;
@@ -37,6 +39,7 @@ const ENOUGH: usize = 64 << 20;
 /// Listens on one interface until it is dropped.
 #[derive(Debug)]
 pub struct Capture {
+    node: String,
     ear: Arc<Ear>,
     listener: JoinHandle<()>,
 }
@@ -45,7 +48,6 @@ pub struct Capture {
 struct Ear {
     /// Not one, but it is waited for in the same way.
     socket: UdpSocket,
-    interface: usize,
     heard: Mutex<Frames>,
 }
 
@@ -56,6 +58,8 @@ pub struct Frames {
     bytes: usize,
     /// More passed than is kept.
     is_cut: bool,
+    /// How many passed that the kernel had no room for.
+    unheard: u64,
 }
 
 impl Capture {
@@ -65,41 +69,32 @@ impl Capture {
     /// When there is no such interface, or no packet socket to be had.
     pub async fn start(node: &Node, interface: &str) -> Result<Self> {
         let name = interface.to_owned();
-        let opened = node
-            .run(move || {
-                Box::pin(async move {
-                    let (interface, fd) = packet_socket(&name)?;
-                    tell_of_offloads(&fd)?;
-                    Ok((interface, fd))
-                })
-            })
-            .await?;
-        let failed = |reason| ObserveError::Socket {
-            node: node.name().to_owned(),
-            what: "listen on an interface",
-            reason,
-        };
-        let (interface, fd) = opened.map_err(failed)?;
+        let opened = node.run(move || Box::pin(async move { open(&name) }));
+        let socket = opened.await?.and_then(|fd| UdpSocket::from_std(fd.into()));
         let ear = Arc::new(Ear {
-            socket: UdpSocket::from_std(fd.into()).map_err(failed)?,
-            interface,
+            socket: socket.map_err(|reason| failed(node.name(), LISTEN, reason))?,
             heard: Mutex::default(),
         });
         let listener = tokio::spawn(listen(Arc::clone(&ear)));
-        Ok(Self { ear, listener })
+        Ok(Self {
+            node: node.name().to_owned(),
+            ear,
+            listener,
+        })
     }
 
     /// What passed so far: of a packet that was answered, the listener may not know yet.
     ///
     /// # Errors
-    /// When more passed than is kept.
+    /// When more passed than is kept, or than the kernel had room for until it was taken.
     pub fn frames(&self) -> Result<Frames> {
         let mut heard = self.ear.heard();
         // How it ends is the listener's business.
         let _ = self.ear.take(&mut heard);
-        if heard.is_cut {
-            return Err(ObserveError::TooMuch);
-        }
+        let dropped = dropped(&self.ear.socket);
+        let dropped = dropped.map_err(|reason| failed(&self.node, LISTEN, reason))?;
+        heard.unheard += u64::from(dropped);
+        heard.whole()?;
         Ok(heard.clone())
     }
 }
@@ -187,6 +182,15 @@ impl Frames {
         }
     }
 
+    /// Makes sure that nothing which passed is missing: who finds nothing in the rest has found nothing out.
+    fn whole(&self) -> Result<()> {
+        match self.unheard {
+            _ if self.is_cut => Err(ObserveError::TooMuch),
+            0 => Ok(()),
+            count => Err(ObserveError::Unheard { count }),
+        }
+    }
+
     fn push(&mut self, frame: &[u8]) {
         self.is_cut |= self.bytes >= ENOUGH;
         if !self.is_cut {
@@ -196,15 +200,13 @@ impl Frames {
     }
 }
 
-pub(super) fn packet_socket(interface: &str) -> io::Result<(usize, OwnedFd)> {
-    let index = if_nametoindex(interface)?;
-    let fd = socket(
-        AddressFamily::Packet,
-        SockType::Raw,
-        SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
-        SockProtocol::EthAll,
-    )?;
-    Ok((index.try_into().map_err(io::Error::other)?, fd))
+/// A packet socket as a capture wants it. Called on the node's thread.
+fn open(interface: &str) -> io::Result<OwnedFd> {
+    let fd = bound(interface)?;
+    tell_of_offloads(&fd)?;
+    // The kernel gives what it may.
+    setsockopt(&fd, RcvBuf, &QUEUE)?;
+    Ok(fd)
 }
 
 /// Has the kernel say of each frame what offloads left undone (Linux, `packet(7)`, `PACKET_VNET_HDR`).
@@ -224,6 +226,29 @@ fn tell_of_offloads(fd: &OwnedFd) -> io::Result<()> {
     Errno::result(result).map(drop).map_err(io::Error::from)
 }
 
+/// How many frames the kernel had no room for since this was last asked (Linux, `packet(7)`, `PACKET_STATISTICS`).
+#[allow(unsafe_code)]
+fn dropped(socket: &UdpSocket) -> io::Result<u32> {
+    let mut counts = libc::tpacket_stats {
+        tp_packets: 0,
+        tp_drops: 0,
+    };
+    let mut len = size_of_val(&counts) as libc::socklen_t;
+    // SAFETY: the descriptor is open, and the kernel writes at most `len` bytes into a structure of that length, and
+    // how many into `len`; both live through the call.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_PACKET,
+            libc::PACKET_STATISTICS,
+            (&raw mut counts).cast(),
+            &raw mut len,
+        )
+    };
+    Errno::result(result)?;
+    Ok(counts.tp_drops)
+}
+
 /// Keeps the kernel's queue short until the socket fails.
 async fn listen(ear: Arc<Ear>) {
     let take = || ear.take(&mut ear.heard());
@@ -239,12 +264,8 @@ impl Ear {
     fn take(&self, heard: &mut Frames) -> io::Result<Infallible> {
         let mut buffer = vec![0; LARGEST];
         loop {
-            match recvfrom::<LinkAddr>(self.socket.as_raw_fd(), &mut buffer) {
-                Ok((len, from)) => {
-                    if from.is_some_and(|from| from.ifindex() == self.interface) {
-                        heard.take(buffer.get_mut(..len).unwrap_or_default());
-                    }
-                }
+            match recv(self.socket.as_raw_fd(), &mut buffer, MsgFlags::empty()) {
+                Ok(len) => heard.take(buffer.get_mut(..len).unwrap_or_default()),
                 // The interface may come up again.
                 Err(Errno::ENETDOWN) => {}
                 Err(errno) => return Err(errno.into()),
@@ -362,6 +383,19 @@ mod tests {
         assert_eq!(kind(&ipv6("2001:db8::1", 132)), "IP protocol 132");
         assert_eq!(kind(b"short"), "cut off");
         assert_eq!(kind(&frame(0x0800, b"short")), "cut off");
+    }
+
+    #[test]
+    fn of_what_is_not_all_there_nothing_is_said() {
+        let mut frames = Frames::default();
+        frames.push(&udp4(1, 2, b""));
+        assert!(frames.whole().is_ok());
+        frames.unheard = 3;
+        let error = frames.whole().unwrap_err().to_string();
+        assert!(error.contains("3 frames"), "{error}");
+        frames.bytes = ENOUGH;
+        frames.push(&udp4(1, 2, b""));
+        assert!(matches!(frames.whole(), Err(ObserveError::TooMuch)));
     }
 
     #[test]

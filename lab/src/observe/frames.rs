@@ -3,10 +3,11 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use nix::sys::socket::bind;
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use tokio::net::UdpSocket;
 
-use super::capture::packet_socket;
 use super::{ObserveError, Result};
 use crate::conditioner::link_address;
 use crate::fabric::Node;
@@ -76,14 +77,32 @@ impl FrameSocket {
     }
 }
 
-/// A packet socket for one interface.
+/// A packet socket for one interface, which hears everything there and nothing elsewhere.
+#[allow(unsafe_code)]
 pub(super) fn bound(interface: &str) -> io::Result<OwnedFd> {
-    let (_, fd) = packet_socket(interface)?;
-    bind(fd.as_raw_fd(), &link_address(interface)?)?;
+    let mut address: libc::sockaddr_ll = *link_address(interface)?.as_ref();
+    // The number is small.
+    address.sll_protocol = (libc::ETH_P_ALL as u16).to_be();
+    // Opened for a protocol, it would hear all interfaces until it is bound.
+    let fd = socket(
+        AddressFamily::Packet,
+        SockType::Raw,
+        SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
+        None,
+    )?;
+    // SAFETY: the descriptor is open, and the address is a whole one that lives through the call.
+    let result = unsafe {
+        libc::bind(
+            fd.as_raw_fd(),
+            (&raw const address).cast(),
+            size_of_val(&address) as libc::socklen_t,
+        )
+    };
+    Errno::result(result)?;
     Ok(fd)
 }
 
-fn failed(node: &str, what: &'static str, reason: io::Error) -> ObserveError {
+pub(super) fn failed(node: &str, what: &'static str, reason: io::Error) -> ObserveError {
     ObserveError::Socket {
         node: node.to_owned(),
         what,

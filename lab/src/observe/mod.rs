@@ -63,6 +63,12 @@ pub enum ObserveError {
     /// More passed than is kept of it, so that nothing can be said of the rest.
     #[error("more passed than is kept of it")]
     TooMuch,
+    /// Some of what passed was never seen, so that nothing can be said of it.
+    #[error("{count} frames passed unheard, since this machine was too busy")]
+    Unheard {
+        /// How many the kernel had no room for.
+        count: u64,
+    },
     /// A tool that must be there was not, or failed.
     #[error("{node}: `{command}` failed: {reason}")]
     Tool {

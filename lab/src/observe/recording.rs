@@ -30,7 +30,7 @@ const SNAP: usize = 2048;
 const LONGEST: u64 = 32 << 20;
 
 /// What the kernel is asked to hold for each link until it is taken, bytes.
-const QUEUE: usize = 4 << 20;
+pub(super) const QUEUE: usize = 4 << 20;
 
 /// How often frames are put in order and written.
 const ROUND: Duration = Duration::from_millis(200);
