@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 use super::dice::Dice;
 use super::{Conditions, LAG};
 
+/// The longest frame of an ordinary cable: an MTU of 1500 and an Ethernet header.
+const LONGEST: usize = 1514;
+
 /// What becomes of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
@@ -20,6 +23,24 @@ pub enum Fate {
     Overflowed,
     /// The line is cut.
     Cut,
+}
+
+impl Conditions {
+    /// How long a frame of an ordinary cable is on its way at most.
+    pub(crate) fn longest(&self) -> Duration {
+        if self.cut {
+            return Duration::ZERO;
+        }
+        let put = self.rate.map_or(Duration::ZERO, |rate| {
+            self.queue + on_the_line(LONGEST, rate)
+        });
+        let late = if self.reorder.0 > 0 {
+            LAG
+        } else {
+            Duration::ZERO
+        };
+        put + self.delay + self.jitter + late
+    }
 }
 
 /// Frames on their way. Time comes in as an argument and only goes forward.
@@ -57,7 +78,8 @@ impl Channel {
         }
     }
 
-    /// Changes what it does, to what is sent from now on; what is under way arrives unless the line is cut.
+    /// Changes what it does, to what is sent from now on; what is under way arrives, and nothing before it, unless the
+    /// line is cut.
     pub fn become_like(&mut self, conditions: Conditions, seed: u64, purpose: &str) {
         let mut next = Self::new(conditions, seed, purpose);
         if !conditions.cut {
@@ -357,6 +379,32 @@ mod tests {
             (0..200).map(fate).collect::<Vec<_>>()
         };
         assert_eq!(fates(true), fates(false));
+    }
+
+    #[test]
+    fn nothing_is_on_its_way_for_longer_than_is_told_nor_keeps_back_what_follows_a_change() {
+        let slow = Conditions {
+            rate: Some(1_000_000),
+            queue: MS * 20,
+            delay: MS * 25,
+            jitter: MS * 15,
+            reorder: Share(200_000),
+            ..Conditions::default()
+        };
+        // Twice as many as pass.
+        let heard = arrivals(slow, 200, 1250, MS * 5);
+        let under_way = heard.iter().map(|(n, at)| *at - MS * 5 * u32::from(*n));
+        let most = under_way.max().unwrap();
+        assert!(most > MS * 50 && most <= slow.longest(), "{most:?}");
+        let (mut channel, now) = (Channel::new(slow, 1, "test"), Instant::now());
+        while channel.offer(&[1; 1250], now) != Fate::Overflowed {}
+        channel.become_like(Conditions::default(), 1, "test");
+        let later = now + slow.longest();
+        while channel.arrived(later).is_some() {}
+        channel.offer(&[1; 60], later);
+        assert_eq!(channel.next_arrival(), Some(later));
+        let cut = Conditions { cut: true, ..slow };
+        assert_eq!(cut.longest(), Duration::ZERO);
     }
 
     #[test]

@@ -61,7 +61,7 @@ impl Directories {
         let _first = FIRST.lock().unwrap_or_else(PoisonError::into_inner);
         if !all.etc.exists() {
             step("copy /etc to", &all.etc, |to| {
-                copy_etc(Path::new("/etc"), to)
+                copy_whole(Path::new("/etc"), to)
             })?;
         }
         Ok(all)
@@ -191,10 +191,25 @@ fn etc_of(name: &str, hosts: &str, guest: &Guest) -> Result<(), Failure> {
     })
 }
 
+/// Copies `/etc` whole or not at all: what is there is not copied again.
+fn copy_whole(from: &Path, to: &Path) -> io::Result<()> {
+    let draft = to.with_extension("new");
+    match fs::remove_dir_all(&draft) {
+        // Else an earlier copy has failed.
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        removed => removed?,
+    }
+    copy_etc(from, &draft)?;
+    fs::rename(&draft, to)
+}
+
 /// Copies what anybody may read of the host's `/etc`, the tinc networks of the host excepted.
 fn copy_etc(from: &Path, to: &Path) -> io::Result<()> {
+    let Some(entries) = if_there(fs::read_dir(from))? else {
+        return Ok(());
+    };
     fs::create_dir(to)?;
-    for entry in fs::read_dir(from)? {
+    for entry in entries {
         let entry = entry?;
         let (source, target) = (entry.path(), to.join(entry.file_name()));
         let (Ok(kind), Ok(meta)) = (entry.file_type(), entry.metadata()) else {
@@ -202,24 +217,33 @@ fn copy_etc(from: &Path, to: &Path) -> io::Result<()> {
         };
         let readable = meta.permissions().mode() & 0o004 != 0;
         if kind.is_symlink() {
-            symlink(fs::read_link(&source)?, &target)?;
+            if let Some(aim) = if_there(fs::read_link(&source))? {
+                symlink(aim, &target)?;
+            }
         } else if source == Path::new("/etc/tinc") || !readable {
             continue;
         } else if kind.is_dir() && meta.permissions().mode() & 0o001 != 0 {
             copy_etc(&source, &target)?;
         } else if kind.is_file() && meta.len() <= MAX_ETC_FILE {
-            match fs::copy(&source, &target) {
-                // Changed meanwhile, or forbidden by more than its mode.
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        ErrorKind::NotFound | ErrorKind::PermissionDenied
-                    ) => {}
-                copied => drop(copied?),
-            }
+            if_there(fs::copy(&source, &target))?;
         }
     }
     Ok(())
+}
+
+/// What was read of the host's, unless it has gone meanwhile, or is forbidden by more than its mode.
+fn if_there<T>(read: io::Result<T>) -> io::Result<Option<T>> {
+    match read {
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::NotFound | ErrorKind::PermissionDenied
+            ) =>
+        {
+            Ok(None)
+        }
+        read => read.map(Some),
+    }
 }
 
 fn step<T>(
@@ -228,4 +252,38 @@ fn step<T>(
     act: impl FnOnce(&Path) -> io::Result<T>,
 ) -> Result<T, Failure> {
     act(path).map_err(|error| (format!("{what} {}", path.display()), error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_is_whole_whatever_an_earlier_one_has_left() {
+        let root = std::env::temp_dir().join(format!("v6lab-etc-{}", std::process::id()));
+        let (from, to) = (root.join("host"), root.join("etc"));
+        fs::create_dir_all(from.join("folder")).unwrap();
+        fs::write(from.join("folder/file"), "text").unwrap();
+        fs::write(from.join("secret"), "text").unwrap();
+        for (name, mode) in [("folder", 0o755), ("folder/file", 0o644), ("secret", 0o640)] {
+            fs::set_permissions(from.join(name), fs::Permissions::from_mode(mode)).unwrap();
+        }
+        symlink("nowhere", from.join("link")).unwrap();
+        fs::create_dir_all(root.join("etc.new/half")).unwrap();
+        copy_whole(&from, &to).unwrap();
+        let entries = fs::read_dir(&to).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        let text = fs::read(to.join("folder/file"));
+        let aim = fs::read_link(to.join("link"));
+        let draft = root.join("etc.new").exists();
+        let nothing = copy_whole(&root.join("gone"), &root.join("other"));
+        let made = root.join("other").exists();
+        fs::remove_dir_all(&root).unwrap();
+        assert_eq!(names, ["folder", "link"]);
+        assert_eq!(text.unwrap(), b"text");
+        assert_eq!(aim.unwrap(), Path::new("nowhere"));
+        assert!(!draft);
+        assert!(nothing.is_err() && !made);
+    }
 }

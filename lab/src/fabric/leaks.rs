@@ -4,12 +4,16 @@
 //! thread is in it or somebody has it, or a socket of it, open. So these are looked for, and what is on the file system.
 
 use std::collections::HashSet;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
+
+use nix::sched::{CloneFlags, unshare};
 
 use super::{FabricError, Lab, Node, Result};
 
@@ -28,16 +32,22 @@ pub struct Traces {
     mark: String,
     /// Numbers of its network namespaces.
     namespaces: HashSet<u64>,
+    /// The namespaces themselves: the kernel would at once give the number of one that is gone to another lab's.
+    held: Arc<[File]>,
 }
 
 impl Traces {
     pub(super) fn of(lab: &Lab) -> Self {
         let directory = lab.directories.lab.clone();
         let name = directory.file_name().unwrap_or_default().to_string_lossy();
+        let namespaces = lab.nodes.iter().map(|node| node.thread.netns.try_clone());
+        let held: io::Result<Vec<File>> = namespaces.collect();
         Self {
             title: lab.plan.title.clone(),
             mark: format!("/{name}/nodes/"),
             namespaces: lab.nodes.iter().filter_map(Node::netns).collect(),
+            // Of a lab so large that there are no descriptors left, the numbers alone must do.
+            held: held.unwrap_or_default().into(),
             directory,
         }
     }
@@ -137,6 +147,9 @@ impl Traces {
         let ours = all.filter_map(|entry| {
             let entry = entry.ok()?;
             let number: RawFd = entry.file_name().to_str()?.parse().ok()?;
+            if self.held.iter().any(|file| file.as_raw_fd() == number) {
+                return None;
+            }
             let name = fs::read_link(entry.path()).ok()?;
             let name = name.to_str()?;
             let namespace = if name.starts_with("socket:") {
@@ -153,16 +166,41 @@ impl Traces {
 
 /// Interfaces outside of all nodes, where none is ever made on purpose.
 fn interfaces() -> Vec<String> {
-    let table = fs::read_to_string("/proc/self/net/dev").unwrap_or_default();
-    // Two lines of headings.
-    let names = table
-        .lines()
-        .skip(2)
-        .filter_map(|line| line.split_once(':'));
-    names
-        .map(|(name, _)| name.trim())
-        .filter(|name| *name != "lo")
+    /// What was last found in a fresh namespace.
+    static BORN: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    let mut found = named(&fs::read_to_string("/proc/self/net/dev").unwrap_or_default());
+    let mut born = BORN.lock().unwrap_or_else(PoisonError::into_inner);
+    // A module may have been loaded meanwhile.
+    if found.iter().any(|name| !born.contains(name)) {
+        *born = born_with();
+    }
+    found.retain(|name| !born.contains(name));
+    found
+        .iter()
         .map(|name| format!("interface {name}"))
+        .collect()
+}
+
+/// What every network namespace is born with on this machine: an interface of each module for tunnels that is loaded,
+/// such as `sit0`, unless net.core.fb_tunnels_only_for_init_net forbids it.
+fn born_with() -> Vec<String> {
+    let look = || {
+        unshare(CloneFlags::CLONE_NEWNET).ok()?;
+        fs::read_to_string("/proc/thread-self/net/dev").ok()
+    };
+    let looked = thread::Builder::new().spawn(look).ok();
+    let table = looked.and_then(|thread| thread.join().ok()?);
+    named(&table.unwrap_or_default())
+}
+
+/// The names in a table like `/proc/net/dev`, but for that of the loopback.
+fn named(table: &str) -> Vec<String> {
+    // Two lines of headings.
+    let lines = table.lines().skip(2);
+    lines
+        .filter_map(|line| Some(line.split_once(':')?.0.trim()))
+        .filter(|name| *name != "lo")
+        .map(str::to_owned)
         .collect()
 }
 
@@ -192,5 +230,27 @@ fn namespace_of(socket: RawFd) -> io::Result<u64> {
     // SAFETY: the kernel has just opened it for this caller.
     #[allow(unsafe_code)]
     let namespace = unsafe { OwnedFd::from_raw_fd(namespace) };
-    Ok(fs::File::from(namespace).metadata()?.ino())
+    Ok(File::from(namespace).metadata()?.ino())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interfaces_are_known_by_their_names() {
+        let table = "Inter-|   Receive                            |  Transmit
+ face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets
+    lo:       0       0    0    0    0     0          0         0        0       0
+  sit0:       0       0    0    0    0     0          0         0        0       0
+eth0.7:1234567     890    0    0    0     0          0         0     4321      21
+";
+        assert_eq!(named(table), ["sit0", "eth0.7"]);
+    }
+
+    #[test]
+    fn namespaces_are_known_by_their_numbers() {
+        assert_eq!(numbered("net:[4026531840]"), Some(4_026_531_840));
+        assert_eq!(numbered("uts:[4026531840]"), None);
+    }
 }

@@ -2,8 +2,10 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::{try_join, try_join_all};
+use tokio::time::sleep;
 
 use super::{FabricError, Lab, Result, netlink};
 use crate::conditioner::{Conditions, Line, MARK, Port, Prober, Wire, measure};
@@ -58,11 +60,15 @@ impl Lab {
             Some(at) => self.lines.swap_remove(at),
             None => self.put(self.known(name)?, Line::default()).await?,
         };
-        let mut asked = line.now;
+        let before = line.now;
+        let mut asked = before;
         change(&mut asked);
         let changed = line.become_like(asked, self.plan.seed).await;
         let proven = match changed {
-            Ok(()) => line.prove(true).await,
+            Ok(()) => {
+                sleep(kept_back(&before, &asked)).await;
+                line.prove(true).await
+            }
             Err(error) => Err(error),
         };
         self.lines.push(line);
@@ -180,6 +186,17 @@ impl Conditioned {
         let measured = measured.unwrap_or_else(|error| Err(error.to_string()));
         measured.map_err(|reason| wrong(&self.name, reason))
     }
+}
+
+/// How long what was under way before a change keeps back what is sent after it, since frames keep their order: what is
+/// measured until then is neither of the one line nor of the other. A cut loses it.
+fn kept_back(before: &Line, after: &Line) -> Duration {
+    [(before.down, after.down), (before.up, after.up)]
+        .into_iter()
+        .filter(|(_, after)| !after.cut)
+        .map(|(before, _)| before.longest())
+        .max()
+        .unwrap_or_default()
 }
 
 /// Name of the TAP beside the interface at an end, and of the table that leads there.

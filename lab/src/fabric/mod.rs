@@ -247,7 +247,8 @@ impl Lab {
         self.traces().processes()
     }
 
-    /// How to find what is left of it when it is down.
+    /// How to find what is left of it when it is down. One value, and its clones, at a time: what another one holds of
+    /// the lab for the same purpose is taken for something left.
     #[must_use]
     pub fn traces(&self) -> Traces {
         Traces::of(self)
@@ -262,9 +263,9 @@ impl Lab {
         self.lines.clear();
         let deadline = Instant::now() + DOWN_LIMIT;
         // Whoever is killed may just be starting another, so look until nobody is left.
-        while self.kill_all() > 0 {
+        while kill_all(&traces) > 0 {
             if Instant::now() > deadline {
-                let left = format!("processes {:?} do not end", self.processes());
+                let left = format!("processes {:?} do not end", traces.processes());
                 return Err(host(("take the lab down".to_owned(), left)));
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -289,21 +290,21 @@ impl Lab {
         removed.map_err(|error| host(("remove the lab's files".to_owned(), error.to_string())))?;
         traces.vacated().await
     }
+}
 
-    /// Kills what is inside; how many there were.
-    fn kill_all(&self) -> usize {
-        let inside = self.processes();
-        for pid in inside.iter().filter_map(|pid| i32::try_from(*pid).ok()) {
-            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-        }
-        inside.len()
+/// Kills what is inside of a lab; how many there were.
+fn kill_all(traces: &Traces) -> usize {
+    let inside = traces.processes();
+    for pid in inside.iter().filter_map(|pid| i32::try_from(*pid).ok()) {
+        let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
     }
+    inside.len()
 }
 
 impl Drop for Lab {
     fn drop(&mut self) {
         self.lines.clear();
-        self.kill_all();
+        kill_all(&self.traces());
         self.nodes.clear();
         let _ = self.directories.remove();
     }

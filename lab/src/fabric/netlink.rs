@@ -20,11 +20,12 @@ use tokio::time::timeout;
 use super::files::Failure;
 use crate::plan::{AddressPlan, InterfacePlan, LinkPlan, Net, NodePlan, Plan, RoutePlan};
 
-/// Half the number of the first cable's first interface; 1 is `lo` everywhere.
+/// Half the number of the first cable's first interface: well above those that namespaces are born with, which are 1
+/// for `lo`, and the next for tunnels such as `sit0` where their modules are loaded. A number that is taken is refused.
 ///
 /// All ends of cables have different numbers. The kernel treats changes of carrier as urgent for interfaces whose other
 /// end has another number; for others they may wait for a second (`linkwatch_urgent_event` in net/core/link_watch.c).
-const FIRST_INDEX: u32 = 1;
+const FIRST_INDEX: u32 = 250;
 
 /// How long the other ends of a machine's links may take to be configured.
 const CARRIER_LIMIT: Duration = Duration::from_secs(20);
