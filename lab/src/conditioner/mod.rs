@@ -105,6 +105,19 @@ impl Share {
             .contains(&millionths)
             .then_some(Self(millionths as u32))
     }
+
+    /// The largest share that is lost in bursts of so many packets on average, with at least one that passes between two
+    /// of them (Gilbert's model); or just not everything, where each is lost for itself.
+    #[must_use]
+    pub fn most_in_bursts_of(packets: u32) -> Self {
+        let packets = u64::from(packets);
+        let most = if packets > 1 {
+            packets * 1_000_000 / (packets + 1)
+        } else {
+            999_999
+        };
+        Self(u32::try_from(most).unwrap_or(999_999))
+    }
 }
 
 impl fmt::Display for Share {

@@ -172,8 +172,11 @@ fn conditions(said: &[Said<'_, &LinkTable>], way: Way) -> Result<Conditions, Mod
     if loss.value.is_none_or(|loss| loss == Share::default()) {
         bursts.must_not_be("`bursts`: nothing is lost on this line; add a `loss`")?;
     }
-    if loss.value == Some(Share(1_000_000)) {
-        loss.must_not_be("`loss`: a line that loses everything is none; the most is \"99 %\"")?;
+    let burst = bursts.value.unwrap_or(1);
+    let most = Share::most_in_bursts_of(burst);
+    if loss.value.is_some_and(|loss| loss > most) {
+        let reason = format!("`loss`: in bursts of {burst} on average, the most is \"{most}\"");
+        loss.must_not_be(&reason)?;
     }
     let (most, varies) = (
         delay.value.unwrap_or(Duration::ZERO),
@@ -191,7 +194,7 @@ fn conditions(said: &[Said<'_, &LinkTable>], way: Way) -> Result<Conditions, Mod
         delay: most,
         jitter: varies,
         loss: loss.value.unwrap_or_default(),
-        burst: bursts.value.unwrap_or(1),
+        burst,
         reorder: reorder.value.unwrap_or_default(),
         duplicate: duplicate.value.unwrap_or_default(),
         cut: false,
@@ -333,7 +336,7 @@ mod tests {
             ),
             (
                 "loss = \"100 %\"",
-                "scenario:1: `loss`: a line that loses everything is none",
+                "scenario:1: `loss`: in bursts of 1 on average, the most is \"99.9999 %\"",
             ),
             (
                 "loss = \"0 %\"\nbursts = \"3 packets\"",

@@ -36,7 +36,7 @@ use kind::VenueFile;
 pub use kit::{Identifiers, Kit};
 pub use link::Link;
 use link::LinkTable;
-pub(crate) use quantity::rate;
+pub(crate) use quantity::{rate, time};
 pub use router::{Behind, SHARED_SPACE};
 pub use schema::{scenario_schema, venue_schema};
 pub use services::{Answers, Dhcp, Dns, Ipv6, Leads, Preference};

@@ -34,7 +34,7 @@ pub(crate) fn rate(text: &str) -> Result<u64, String> {
 }
 
 /// A time.
-pub(super) fn time(text: &str) -> Result<Duration, String> {
+pub(crate) fn time(text: &str) -> Result<Duration, String> {
     let seconds = number(text, "time", &TIMES)?;
     if (0.0..=LONGEST).contains(&seconds) {
         return Ok(Duration::from_secs_f64(seconds));

@@ -8,6 +8,7 @@ use cucumber::gherkin::{EnvError, Feature, GherkinEnv, ParseFileError, Scenario,
 use futures::stream;
 
 use super::Select;
+use super::prose::unplayed_line;
 use crate::actors::Daemons;
 use crate::report::{id, stem};
 use crate::steps;
@@ -145,7 +146,7 @@ impl Suite {
 }
 
 /// Every scenario of a feature, those in its rules included.
-fn scenarios(feature: &Feature) -> impl Iterator<Item = &Scenario> {
+pub(super) fn scenarios(feature: &Feature) -> impl Iterator<Item = &Scenario> {
     let in_rules = feature.rules.iter().flat_map(|rule| &rule.scenarios);
     feature.scenarios.iter().chain(in_rules)
 }
@@ -227,6 +228,10 @@ fn read(path: &Path) -> Result<Feature, SuiteError> {
     if let Some((line, reason)) = unplayed(&feature) {
         return Err(syntax(line, reason.to_owned()));
     }
+    if let Some((said, reason)) = unplayed_line(&feature) {
+        let line = line_beginning_with(path, said).unwrap_or(feature.position.line);
+        return Err(syntax(line, format!("{said:?} is not played: {reason}")));
+    }
     let feature = feature.expand_examples().map_err(|error| {
         syntax(
             error.pos.line,
@@ -235,7 +240,6 @@ fn read(path: &Path) -> Result<Feature, SuiteError> {
     })?;
     let idle = scenarios(&feature).find(|scenario| scenario.steps.is_empty());
     match idle {
-        // Gherkin takes lines that are no steps for a description, and a scenario of nothing else would pass.
         Some(idle) => Err(syntax(
             idle.position.line,
             format!(
@@ -424,11 +428,14 @@ mod tests {
 
     #[test]
     fn a_scenario_that_only_looks_as_if_it_had_steps_is_refused() {
-        let error = error_of(
-            "idle",
-            "Feature: Idle\n\n  Scenario: One\n    Gven a lamp\n",
-        );
+        let idle = "Feature: Idle\n\n  Scenario: One\n";
+        let error = error_of("idle", idle);
         assert!(error.starts_with("idle:3: \"One\" has no step"), "{error}");
+        let error = error_of("slip", &format!("{idle}    Gven a lamp\n"));
+        assert!(
+            error.starts_with("slip:4: \"Gven a lamp\" is not played: steps begin"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -437,6 +444,12 @@ mod tests {
         let error = error_of("rowless", outline);
         assert!(
             error.starts_with("rowless:6: an outline without"),
+            "{error}"
+        );
+        let slip = "Feature: Slip\n\n  Scenaro: One\n    Given a lamp\n\n  Scenario: Two\n    Given a lamp\n";
+        let error = error_of("slip", slip);
+        assert!(
+            error.starts_with("slip:3: \"Scenaro: One\" is not played"),
             "{error}"
         );
         let error = error_of("empty", "\nFeature: Empty\n");

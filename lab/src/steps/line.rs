@@ -31,6 +31,10 @@ async fn lose(world: &mut World, machine: String, percent: f64) -> Outcome {
 #[when(expr = "the line of {word} loses {float} % of its packets, in bursts of {int}")]
 async fn lose_in_bursts(world: &mut World, machine: String, percent: f64, burst: u32) -> Outcome {
     let loss = share(percent)?;
+    let most = Share::most_in_bursts_of(burst);
+    if loss > most {
+        fail!("bursts of {burst} packets on average lose at most {most}; a line can also be cut");
+    }
     each_way(world, &machine, |way| {
         (way.loss, way.burst) = (loss, burst);
     })
@@ -51,7 +55,7 @@ async fn reorder(world: &mut World, machine: String, percent: f64) -> Outcome {
 
 #[when(expr = "the line of {word} takes {float} ms each way")]
 async fn delay(world: &mut World, machine: String, ms: f64) -> Outcome {
-    let delay = milliseconds(ms)?;
+    let delay = crate::model::time(&format!("{ms} ms")).map_err(|error| anyhow!(error))?;
     each_way(world, &machine, |way| {
         way.delay = delay;
         way.jitter = way.jitter.min(delay);
@@ -130,9 +134,4 @@ pub(super) fn line_of<'world>(
 
 fn share(percent: f64) -> anyhow::Result<Share> {
     Share::percent(percent).with_context(|| format!("{percent} % is no share of all packets"))
-}
-
-fn milliseconds(number: f64) -> anyhow::Result<Duration> {
-    let time = Duration::try_from_secs_f64(number / 1e3);
-    time.with_context(|| format!("{number} ms is no delay"))
 }
