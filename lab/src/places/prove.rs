@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::future::try_join_all;
 use tokio::net::{TcpStream, UdpSocket};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::{address_of, dns, failed, http, login};
 use crate::fabric::{Lab, Node, Result, udp_socket};
@@ -152,26 +152,34 @@ impl<'a> Outlook<'a> {
         let connect = async move { TcpStream::connect(to).await.map(drop) };
         let mut connecting = Box::pin(self.device.run(move || Box::pin(connect)));
         let ended = if way.fate == Fate::Dropped {
-            self.rounds().await?;
-            timeout(TELLING, &mut connecting).await
+            // First asked is first sent.
+            let rounds = async {
+                self.rounds().await?;
+                sleep(TELLING).await;
+                Ok(())
+            };
+            tokio::select! {
+                biased;
+                ended = &mut connecting => Some(ended?),
+                passed = rounds => passed.map(|()| None)?,
+            }
         } else {
-            timeout(LIMIT, &mut connecting).await
+            timeout(LIMIT, &mut connecting).await.ok().transpose()?
         };
-        match ended {
-            Err(_) => Ok(Fate::Dropped),
-            Ok(ended) => match ended? {
-                Ok(()) => {
-                    self.rounds().await?;
-                    let arrived = listener.accept().is_ok();
-                    Ok(if arrived {
-                        Fate::Passes
-                    } else {
-                        Fate::Hijacked
-                    })
+        let has_arrived = || listener.accept().is_ok();
+        Ok(match ended {
+            None if has_arrived() => Fate::Passes,
+            None => Fate::Dropped,
+            Some(Ok(())) => {
+                self.rounds().await?;
+                if has_arrived() {
+                    Fate::Passes
+                } else {
+                    Fate::Hijacked
                 }
-                Err(error) => self.refused(error),
-            },
-        }
+            }
+            Some(Err(error)) => self.refused(error)?,
+        })
     }
 
     async fn udp(&self, way: &Way) -> Result<Fate> {
