@@ -1,10 +1,11 @@
 //! Kits: switched on and off, coffee brewed on them, connections to them that are kept.
 
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use cucumber::{given, then, when};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::{Outcome, World, fail, seconds};
 use crate::observe::{self, CoapAnswer, Talk};
@@ -12,6 +13,9 @@ use crate::radio::COFFEE;
 
 /// What a request that must be answered at once may take, on a radio and under load.
 const ANSWER: Duration = Duration::from_secs(10);
+
+/// When to try again what was refused.
+const AGAIN: Duration = Duration::from_millis(20);
 
 #[given(expr = "{word} is switched off")]
 #[when(expr = "{word} is switched off")]
@@ -65,14 +69,20 @@ async fn answered(
     Ok(())
 }
 
-/// By TCP, and the kit says everything back.
+/// By TCP, and the kit says everything back. As long as the Pi has no link to the kit it tells that nothing leads there.
 #[when(expr = "{word} begins a conversation with {word}")]
 async fn begins(world: &mut World, host: String, kit: String) -> Outcome {
-    let talk = Talk::begin(world.node(&host)?, world.address(&kit)?);
-    let talk = timeout(ANSWER, talk)
-        .await
-        .with_context(|| format!("{kit} did not answer"))??;
-    world.talk = Some(talk.with_context(|| format!("connect to {kit}"))?);
+    let (node, address) = (world.node(&host)?, world.address(&kit)?);
+    let end = Instant::now() + ANSWER;
+    let talk = loop {
+        let left = end.saturating_duration_since(Instant::now());
+        let talk = timeout(left, Talk::begin(node, address)).await;
+        match talk.with_context(|| format!("{kit} did not answer"))?? {
+            Err(error) if error.kind() == ErrorKind::NetworkUnreachable => sleep(AGAIN).await,
+            talk => break talk.with_context(|| format!("connect to {kit}"))?,
+        }
+    };
+    world.talk = Some(talk);
     goes_on(world, ANSWER.as_secs_f64()).await
 }
 
