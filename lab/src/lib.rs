@@ -23,5 +23,6 @@ pub mod probe;
 pub mod radio;
 pub mod report;
 pub mod run;
+mod say;
 pub mod session;
 pub mod steps;

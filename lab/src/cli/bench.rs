@@ -11,6 +11,7 @@ use v6lab::bench::{Catalogue, Labs, Machine, Stars, Subject, Tunnels, svg};
 use v6lab::session;
 
 use super::Json;
+use v6lab::say;
 
 /// Whom `--subjects` measures if nobody says.
 const TUNNELS: &str = "v6router,v6router-router,tincd,tincd-router,tinc11,wireguard-go,\
@@ -132,9 +133,9 @@ impl Bench {
 
     fn tell(&self, report: &(impl Serialize + Display)) -> Result<()> {
         if self.output.json {
-            println!("{}", serde_json::to_string_pretty(report)?);
+            say!("{}", serde_json::to_string_pretty(report)?);
         } else {
-            println!("{report}");
+            say!("{report}");
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ use v6lab::conditioner::Line;
 use v6lab::fabric::{self, Lab};
 use v6lab::nat::{self, Sides};
 use v6lab::plan::{AddressPlan, End, Guest, InterfacePlan, LinkPlan, Net, NodePlan, Plan, Role};
+use v6lab::say;
 use v6lab::session::{self, CANNOT_RUN};
 
 /// One thing a lab needs.
@@ -75,7 +76,7 @@ pub(super) fn main(json: bool) -> Result<i32> {
         findings,
     };
     if json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        say!("{}", serde_json::to_string_pretty(&report)?);
     } else {
         tell(&report);
     }
@@ -84,17 +85,17 @@ pub(super) fn main(json: bool) -> Result<i32> {
 
 fn tell(report: &Report) {
     for finding in &report.findings {
-        println!(
+        say!(
             "{:4} {}: {}",
             if finding.ok { "ok" } else { "LACK" },
             finding.what,
             finding.found
         );
         if let Some(fix) = &finding.fix {
-            println!("       {fix}");
+            say!("       {fix}");
         }
     }
-    println!(
+    say!(
         "{}",
         if report.ok {
             "This machine can run a lab."

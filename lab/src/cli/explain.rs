@@ -6,6 +6,7 @@ use v6lab::model::Scenario;
 use v6lab::plan::Plan;
 
 use super::{Json, ScenarioArg};
+use v6lab::say;
 
 #[derive(Args)]
 pub(super) struct Explain {
@@ -25,13 +26,13 @@ impl Explain {
     pub(super) fn main(self) -> Result<i32> {
         let plan = plan(&self.scenario)?;
         if self.output.json {
-            println!("{}", serde_json::to_string_pretty(&plan)?);
+            say!("{}", serde_json::to_string_pretty(&plan)?);
         } else if self.mermaid {
-            print!("{}", plan.mermaid());
+            say!("{}", plan.mermaid().trim_end());
         } else if self.graphviz {
-            print!("{}", plan.graphviz());
+            say!("{}", plan.graphviz().trim_end());
         } else {
-            print!("{plan}");
+            say!("{}", plan.to_string().trim_end());
         }
         Ok(0)
     }

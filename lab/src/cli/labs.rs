@@ -2,17 +2,22 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use v6lab::run::Logs;
 
-use super::keeper::Note;
+use super::keeper::{self, Note};
+use v6lab::say;
 
-/// How long a lab may take to end in its own order before it is killed.
-const DOWN_LIMIT: Duration = Duration::from_secs(5);
+/// How long a lab may take to end in its own order before it is killed: longer than it takes to find out that it
+/// cannot, and to say why.
+const DOWN_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long a keeper may take to be killed.
+const KILL_LIMIT: Duration = Duration::from_secs(5);
 
 /// How often to look whether it has.
 const LOOK: Duration = Duration::from_millis(2);
@@ -33,17 +38,24 @@ impl Down {
         } else {
             vec![Note::find(self.name.as_deref())?]
         };
+        let mut code = 0;
+        // One that cannot be ended in order is no reason to keep the others.
         for note in notes {
-            end(&note)?;
-            println!("{} is down", note.name);
+            match end(&note) {
+                Ok(()) => say!("{} is down", note.name),
+                Err(error) => {
+                    eprintln!("v6lab: {error:#}");
+                    code = 1;
+                }
+            }
         }
-        Ok(0)
+        Ok(code)
     }
 }
 
-/// Ends a lab: as its keeper would, or at once if that does not happen.
+/// Ends a lab: as its keeper would, or at once if that does not happen, which is an error even if it is down then.
 fn end(note: &Note) -> Result<()> {
-    for (signal, limit) in [(Signal::SIGTERM, DOWN_LIMIT), (Signal::SIGKILL, DOWN_LIMIT)] {
+    for (signal, limit) in [(Signal::SIGTERM, DOWN_LIMIT), (Signal::SIGKILL, KILL_LIMIT)] {
         let deadline = Instant::now() + limit;
         match kill(Pid::from_raw(note.keeper), signal) {
             Ok(()) | Err(Errno::ESRCH) => {}
@@ -52,9 +64,20 @@ fn end(note: &Note) -> Result<()> {
         while note.is_true() && Instant::now() < deadline {
             std::thread::sleep(LOOK);
         }
-        if !note.is_true() {
-            return Note::remove(&note.name);
+        if note.is_true() {
+            continue;
         }
+        let left = note.now()?;
+        note.remove()?;
+        return match left.and_then(|note| note.failure) {
+            Some(reason) => Err(anyhow!("{} did not end as it should: {reason}", note.name)),
+            None if signal == Signal::SIGKILL => Err(anyhow!(
+                "{} did not end within {} s and was killed",
+                note.name,
+                DOWN_LIMIT.as_secs()
+            )),
+            None => Ok(()),
+        };
     }
     bail!("{}: process {} does not end", note.name, note.keeper)
 }
@@ -63,14 +86,14 @@ fn end(note: &Note) -> Result<()> {
 pub(super) fn ps(json: bool) -> Result<i32> {
     let up: Vec<Note> = Note::all()?.into_iter().filter(Note::is_true).collect();
     if json {
-        println!("{}", serde_json::to_string_pretty(&up)?);
+        say!("{}", serde_json::to_string_pretty(&up)?);
         return Ok(0);
     }
     if up.is_empty() {
-        println!("no lab is up; `v6lab up SCENARIO` builds one");
+        say!("no lab is up; `v6lab up SCENARIO` builds one");
     }
     for note in up {
-        println!(
+        say!(
             "{}\t{}\tprocess {}\t{}",
             note.name,
             note.scenario,
@@ -81,14 +104,24 @@ pub(super) fn ps(json: bool) -> Result<i32> {
     Ok(0)
 }
 
-/// Removes notes of labs that are gone, and the logs of runs that have ended.
+/// Removes notes of labs that are gone, what those left that never came up, and the logs of runs that have ended.
 pub(super) fn gc() -> Result<i32> {
     for note in Note::all()?.into_iter().filter(|note| !note.is_true()) {
-        Note::remove(&note.name)?;
-        println!("{} was killed; its note is removed", note.name);
+        note.remove()?;
+        let end = match &note.failure {
+            Some(reason) => format!("did not end as it should: {reason}"),
+            None => "was killed".to_owned(),
+        };
+        say!("{} {end}; its note is removed", note.name);
+    }
+    for path in keeper::sweep()? {
+        say!(
+            "{} was of a lab that did not come up; removed",
+            path.display()
+        );
     }
     for path in Logs::sweep() {
-        println!("{} was of a run that has ended; removed", path.display());
+        say!("{} was of a run that has ended; removed", path.display());
     }
     Ok(0)
 }

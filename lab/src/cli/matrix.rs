@@ -4,6 +4,7 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 use v6lab::fabric::Lab;
 use v6lab::model::VenueKind;
+use v6lab::say;
 use v6lab::{nat, probe, session};
 
 /// Labs that must agree.
@@ -66,7 +67,7 @@ pub(super) fn main(json: bool) -> Result<i32> {
         .map(|(first, second)| cell(first, second))
         .collect();
     if json {
-        println!("{}", serde_json::to_string_pretty(&cells)?);
+        say!("{}", serde_json::to_string_pretty(&cells)?);
     } else {
         tell(&cells, kinds.len());
     }
@@ -86,12 +87,12 @@ pub(super) fn main(json: bool) -> Result<i32> {
 /// A row for each kind that sends first; columns by number.
 fn tell(cells: &[Cell<'_>], kinds: usize) {
     let numbers: String = (1..=kinds).map(|n| format!("{n:>4}")).collect();
-    println!("{:26}{numbers}", "first to send");
+    say!("{:26}{numbers}", "first to send");
     for (n, row) in cells.chunks(kinds).enumerate() {
         let words: String = row
             .iter()
             .map(|cell| format!("{:>4}", cell.word()))
             .collect();
-        println!("{:>2} {:23}{words}", n + 1, row[0].first);
+        say!("{:>2} {:23}{words}", n + 1, row[0].first);
     }
 }

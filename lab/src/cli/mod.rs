@@ -21,8 +21,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
-use nix::sys::signal::{SigHandler, Signal, signal};
 use tracing_subscriber::EnvFilter;
+use v6lab::say;
 use v6lab::session::SessionError;
 
 /// Exit code of a command line that is not understood (`EX_USAGE` of sysexits.h), since clap's own, 2, is taken.
@@ -120,30 +120,6 @@ enum Command {
     },
 }
 
-impl Command {
-    /// Whether all it does is to print, so that it may end at any time.
-    fn only_prints(&self) -> bool {
-        matches!(
-            self,
-            Self::Explain(_)
-                | Self::Steps(_)
-                | Self::Schema(_)
-                | Self::Ps(_)
-                | Self::Completions { .. }
-        )
-    }
-}
-
-/// Has us end in silence when nobody reads any more, as in `v6lab explain how-to | head`.
-fn end_with_the_reader() {
-    // SAFETY: the default action runs no code of ours.
-    #[allow(unsafe_code)]
-    let done = unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) };
-    if let Err(error) = done {
-        tracing::debug!(%error, "SIGPIPE stays ignored");
-    }
-}
-
 /// Output for programs.
 #[derive(Args)]
 struct Json {
@@ -191,9 +167,6 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     log(cli.verbose);
-    if cli.command.only_prints() {
-        end_with_the_reader();
-    }
     let done = match cli.command {
         Command::Run(args) => v6lab::run::main(&args),
         Command::Up(up) => up.main(),
@@ -212,7 +185,9 @@ pub(crate) fn main() -> ExitCode {
         Command::Schema(schema) => schema.main(),
         Command::Gc => labs::gc(),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "v6lab", &mut io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "v6lab", &mut script);
+            say!("{}", String::from_utf8_lossy(&script).trim_end());
             Ok(0)
         }
         Command::Radio(radio) => radio.main(),

@@ -13,6 +13,7 @@ use v6lab::probe::{self, Lifetimes, ROUTER, Sighting};
 use v6lab::session;
 
 use super::Json;
+use v6lab::say;
 
 #[derive(Args)]
 pub(super) struct Probe {
@@ -60,7 +61,7 @@ impl Probe {
         let plan = probe::plan(kind)?;
         if self.ruleset {
             let router = plan.node(ROUTER).and_then(|node| node.ruleset.as_ref());
-            print!("{}", router.map_or("", |ruleset| &ruleset.text));
+            say!("{}", router.map_or("", |ruleset| ruleset.text.trim_end()));
             return Ok(0);
         }
         let timeout = match (self.timeouts, timeout) {
@@ -102,7 +103,7 @@ impl Probe {
             seen: &sighting,
         };
         if self.output.json {
-            println!("{}", serde_json::to_string_pretty(&report)?);
+            say!("{}", serde_json::to_string_pretty(&report)?);
         } else {
             report.tell();
         }
@@ -115,8 +116,8 @@ impl Probe {
 
 impl Report<'_> {
     fn tell(&self) {
-        println!("{} (NAT {})\n", self.venue, self.nat);
-        println!("{:12}{:10}measured", "", "stated");
+        say!("{} (NAT {})\n", self.venue, self.nat);
+        say!("{:12}{:10}measured", "", "stated");
         let rows = self.stated.rows().into_iter().zip(self.measured.rows());
         for ((what, stated), (_, measured)) in rows {
             let mark = if stated == measured {
@@ -124,20 +125,20 @@ impl Report<'_> {
             } else {
                 "  <- differs"
             };
-            println!("{what:12}{stated:10}{measured}{mark}");
+            say!("{what:12}{stated:10}{measured}{mark}");
         }
         if !self.rules.is_empty() {
-            println!("\nrules of the house, as stated and as tried from inside");
+            say!("\nrules of the house, as stated and as tried from inside");
         }
         for rule in &self.rules {
-            println!("  {rule}");
+            say!("  {rule}");
         }
         if let Some(lifetimes) = &self.lifetimes {
-            println!("\na mapping without replies lives {}", lifetimes.unreplied);
-            println!("one with replies lives {}", lifetimes.replied);
+            say!("\na mapping without replies lives {}", lifetimes.unreplied);
+            say!("one with replies lives {}", lifetimes.replied);
             match lifetimes.refresh {
-                Some(refresh) => println!("it is kept alive by packets: {refresh}"),
-                None => println!("what keeps it alive could not be told on this busy machine"),
+                Some(refresh) => say!("it is kept alive by packets: {refresh}"),
+                None => say!("what keeps it alive could not be told on this busy machine"),
             }
         }
     }

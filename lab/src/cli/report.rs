@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 use v6lab::report;
+use v6lab::say;
 
 #[derive(Args)]
 pub(super) struct Report {
@@ -32,7 +33,7 @@ impl Report {
         let home = output.parent().map_or_else(|| Ok(PathBuf::new()), whole)?;
         let page = report::page(&runs, &home)?;
         fs::write(&output, page).with_context(|| format!("cannot write {}", output.display()))?;
-        println!("{}", self.output.display());
+        say!("{}", self.output.display());
         Ok(0)
     }
 }

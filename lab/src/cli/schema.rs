@@ -3,6 +3,7 @@
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use v6lab::model::{scenario_schema, venue_schema};
+use v6lab::say;
 
 #[derive(Args)]
 pub(super) struct Schema {
@@ -25,7 +26,7 @@ impl Schema {
             Of::Scenario => scenario_schema(),
             Of::Venue => venue_schema(),
         };
-        println!("{}", serde_json::to_string_pretty(&schema)?);
+        say!("{}", serde_json::to_string_pretty(&schema)?);
         Ok(0)
     }
 }

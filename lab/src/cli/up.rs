@@ -6,9 +6,8 @@
 //!   to say so            hands SIGTERM on      until SIGTERM
 //! ```
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::time::Instant;
 
@@ -27,6 +26,10 @@ use v6lab::session::{self, CANNOT_RUN, Session, Side};
 use super::daemons::Cast;
 use super::keeper::{self, Note, Roster};
 use super::{ScenarioArg, daemons, explain};
+use v6lab::say;
+
+/// How much of its last words a lab can leave, bytes: what a pipe holds, see pipe(7).
+const LAST_WORDS: usize = 64 << 10;
 
 #[derive(Args)]
 pub(super) struct Up {
@@ -88,8 +91,8 @@ impl Up {
         drop(mouth);
         listen(File::from(ear))?;
         let elapsed = started.elapsed();
-        println!("{}", plan.drawing());
-        println!(
+        say!("{}", plan.drawing());
+        say!(
             "{name} is up after {} ms, with seed {seed}. Look around with",
             elapsed.as_millis()
         );
@@ -99,18 +102,18 @@ impl Up {
             .and_then(|overlay| overlay.sites.first())
             .map(|site| &site.node);
         let node = node.or_else(|| plan.nodes.first().map(|node| &node.name));
-        println!(
+        say!(
             "  v6lab exec {} -- ip address",
             node.map_or("NODE", String::as_str)
         );
         if self.daemon.is_some() {
             let log = daemons::LOG;
-            println!(
+            say!(
                 "  v6lab exec {} -- cat /var/log/{log}",
                 node.map_or("NODE", String::as_str)
             );
         }
-        println!("and end it with\n  v6lab down {name}");
+        say!("and end it with\n  v6lab down {name}");
         Ok(0)
     }
 }
@@ -119,7 +122,7 @@ impl Up {
 fn clear(name: &str) -> Result<()> {
     match Note::all()?.iter().find(|note| note.name == name) {
         Some(note) if note.is_true() => Err(note.already_up()),
-        Some(_) => Note::remove(name),
+        Some(note) => note.remove(),
         None => Ok(()),
     }
 }
@@ -149,9 +152,14 @@ fn say(mouth: &mut File, word: &Word) -> io::Result<()> {
 
 /// The background's side of it.
 fn keep(name: &str, plan: &Plan, cast: Option<Cast>, mouth: &mut File) -> ! {
-    let kept = detach(name).and_then(|()| match session::split()? {
-        Side::Inside => inside(plan, cast, mouth),
-        Side::Outside(session) => outside(name, plan, session, mouth),
+    let kept = detach(name).and_then(|()| {
+        // Neither side waits for the other: what was said is there once the session has ended.
+        let flags = OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+        let (ear, last) = pipe2(flags).context("cannot open a pipe")?;
+        match session::split()? {
+            Side::Inside => inside(plan, cast, mouth, &mut File::from(last)),
+            Side::Outside(session) => outside(name, plan, session, mouth, &mut File::from(ear)),
+        }
     });
     let code = kept.unwrap_or_else(|error| {
         let cannot = error
@@ -169,20 +177,21 @@ fn keep(name: &str, plan: &Plan, cast: Option<Cast>, mouth: &mut File) -> ! {
 /// Leaves the terminal; what is still said goes to a log.
 fn detach(name: &str) -> Result<()> {
     setsid().context("cannot leave the terminal")?;
-    let path = keeper::log_file(name);
-    let log = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(&path);
-    let log = log.with_context(|| format!("cannot open {}", path.display()))?;
+    let log = keeper::open_log(name)?;
     dup2_stdin(File::open("/dev/null")?)?;
     dup2_stdout(&log)?;
     dup2_stderr(&log)?;
     Ok(())
 }
 
-fn outside(name: &str, plan: &Plan, session: Session, mouth: &mut File) -> Result<i32> {
+/// The keeper: notes the lab, ends with it, and leaves its last words, which come by `ear`.
+fn outside(
+    name: &str,
+    plan: &Plan,
+    session: Session,
+    mouth: &mut File,
+    ear: &mut File,
+) -> Result<i32> {
     let (keeper, started) = keeper::ourselves()?;
     let note = Note {
         name: name.to_owned(),
@@ -191,15 +200,25 @@ fn outside(name: &str, plan: &Plan, session: Session, mouth: &mut File) -> Resul
         started,
         session: session.pid().as_raw(),
         nodes: plan.nodes.iter().map(|node| node.name.clone()).collect(),
+        failure: None,
     };
     note.write()?;
     let said = say(mouth, &Word::Noted);
     let code = if said.is_ok() { session.supervise() } else { 1 };
-    Note::remove(name)?;
+    let mut words = vec![0; LAST_WORDS];
+    match ear.read(&mut words) {
+        Ok(len @ 1..) => {
+            let words = words.get(..len).unwrap_or_default();
+            note.fail(String::from_utf8_lossy(words).into_owned())?;
+        }
+        // Nothing was said.
+        _ => note.remove()?,
+    }
     Ok(code)
 }
 
-fn inside(plan: &Plan, cast: Option<Cast>, mouth: &mut File) -> Result<i32> {
+/// The lab; why it cannot be taken down in order goes to `last`.
+fn inside(plan: &Plan, cast: Option<Cast>, mouth: &mut File, last: &mut File) -> Result<i32> {
     super::runtime()?.block_on(async {
         // Before there is anything to end.
         let (mut terminate, mut interrupt) = (
@@ -223,7 +242,10 @@ fn inside(plan: &Plan, cast: Option<Cast>, mouth: &mut File) -> Result<i32> {
                 _ = interrupt.recv() => {}
             }
         }
-        lab.down().await?;
+        lab.down().await.inspect_err(|error| {
+            // Whoever asked for the lab has gone; who ends it reads the keeper's note.
+            let _ = last.write_all(error.to_string().as_bytes());
+        })?;
         Ok(0)
     })
 }

@@ -18,6 +18,7 @@ use v6lab::session;
 
 use super::Json;
 use super::keeper::{self, Note, Roster};
+use v6lab::say;
 
 /// Clears a terminal and goes to its upper left corner (ECMA-48).
 const CLEAR: &str = "\x1b[H\x1b[2J";
@@ -76,7 +77,7 @@ impl Watch {
         for look in 1.. {
             let Some(nodes) = look_at(&roster) else {
                 if !self.output.json {
-                    println!("{} is down", note.name);
+                    say!("{} is down", note.name);
                 }
                 return Ok(0);
             };

@@ -19,9 +19,12 @@ pub(crate) fn id(stem: &str, scenario: &Scenario) -> String {
     format!("{stem}::{}:{}", scenario.name, scenario.position.line)
 }
 
-/// The name of the directory in which is kept what belongs to a scenario.
+/// The name of the directory in which is kept what belongs to a scenario. A page links to it, so nothing is in it that
+/// means something else there.
 pub(crate) fn folder(stem: &str, scenario: &Scenario) -> String {
-    format!("{}-{}", stem.replace('/', "-"), scenario.position.line)
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let stem = stem.replace(|c| !plain(c), "-");
+    format!("{stem}-{}", scenario.position.line)
 }
 
 #[cfg(test)]
@@ -44,6 +47,7 @@ mod tests {
             named("/all/router/visits.feature"),
             ("router/visits::By day:3".into(), "router-visits-3".into())
         );
+        assert_eq!(named("/all/50%/#1?.feature").1, "50---1--3");
         assert_eq!(
             named("visits.feature"),
             ("visits::By day:3".into(), "visits-3".into())

@@ -157,17 +157,20 @@ impl<Out: Write> Terminal<Out> {
         let took = time(since(self.began, at));
         let file = feature.path.as_deref().unwrap_or_else(|| Path::new(""));
         let line = scenario.position.line;
-        if let Some(remark) = self.notes.take_remark(file, line) {
-            self.indented(&remark)?;
+        let remark = self.notes.take_remark(file, line).unwrap_or_default();
+        let failure = self.failed_here.take();
+        // Counted before anything is written, which may fail.
+        match &failure {
+            None => self.notes.passed(),
+            Some(failure) => {
+                let (name, file) = (&scenario.name, shown(file));
+                self.notes
+                    .failed(format!("  {name}   {file}:{line}\n{failure}"));
+            }
         }
-        let Some(failure) = self.failed_here.take() else {
-            self.notes.passed();
-            return writeln!(self.out, "    passed in {}", took.trim_start());
-        };
-        let (name, file) = (&scenario.name, shown(file));
-        self.notes
-            .failed(format!("  {name}   {file}:{line}\n{failure}"));
-        writeln!(self.out, "    FAILED after {}", took.trim_start())
+        self.indented(&remark)?;
+        let how = failure.map_or("passed in", |_| "FAILED after");
+        writeln!(self.out, "    {how} {}", took.trim_start())
     }
 
     fn mark(&mut self, mark: &str, colour: &str, text: &str) -> io::Result<()> {

@@ -9,14 +9,12 @@ use regex::Regex;
 
 use cucumber::gherkin::tagexpr::TagOperation;
 
+use super::logs::is_of_session;
 use super::select::tags;
 use super::{Keep, Options, Select, Shard};
 use crate::actors::Daemons;
 use crate::conditioner::any_seed;
 use crate::steps::Captures;
-
-/// What a session has of its own, so that nothing there is seen outside.
-const OWN: &str = "/run";
 
 /// What `v6lab run` takes.
 #[derive(Debug, Clone, clap::Args)]
@@ -101,7 +99,7 @@ impl RunArgs {
 
 /// Whether something is still there when the run has ended.
 fn elsewhere(path: &Path) -> anyhow::Result<()> {
-    if path.starts_with(OWN) {
+    if is_of_session(path) {
         bail!(
             "what a run leaves in {} goes with it: choose a place elsewhere",
             path.display()

@@ -11,6 +11,28 @@ use nix::unistd::getuid;
 /// The name begins with this, goes on with the number of the process that made it, and ends with the time.
 const PREFIX: &str = "v6lab-logs-";
 
+/// What a session has of its own, so that nothing there is seen outside.
+const OWN: &str = "/run";
+
+/// Where directories are when nobody says, or says a place that a session has of its own.
+const HOME: &str = "/tmp";
+
+/// Whether what is written to `path` goes with the session.
+pub(super) fn is_of_session(path: &Path) -> bool {
+    let mut there = path
+        .ancestors()
+        .filter_map(|there| there.canonicalize().ok());
+    there.next().is_some_and(|there| there.starts_with(OWN))
+}
+
+fn home() -> PathBuf {
+    let home = std::env::temp_dir();
+    if is_of_session(&home) {
+        return HOME.into();
+    }
+    home
+}
+
 /// A directory for the logs of one run.
 #[derive(Debug)]
 pub struct Logs {
@@ -25,20 +47,19 @@ impl Logs {
     /// # Errors
     /// What the kernel said.
     pub fn create() -> io::Result<Self> {
-        let home = std::env::temp_dir();
         Self::sweep();
         let now = SystemTime::UNIX_EPOCH
             .elapsed()
             .unwrap_or_default()
             .as_nanos();
-        let path = home.join(format!("{PREFIX}{}-{now:x}", std::process::id()));
+        let path = home().join(format!("{PREFIX}{}-{now:x}", std::process::id()));
         fs::DirBuilder::new().mode(0o700).create(&path)?;
         Ok(Self { path })
     }
 
     /// Removes the directories of runs that have ended, and returns their names.
     pub fn sweep() -> Vec<PathBuf> {
-        let entries = fs::read_dir(std::env::temp_dir());
+        let entries = fs::read_dir(home());
         let entries = entries.into_iter().flatten().flatten();
         let stale = entries.filter(is_stale).map(|entry| entry.path());
         // Somebody else may have been faster.
@@ -94,6 +115,20 @@ mod tests {
         ] {
             assert_eq!(maker(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn what_is_below_run_goes_with_the_session_also_by_another_name() {
+        let dir = Logs::create().unwrap();
+        std::os::unix::fs::symlink("/run", dir.path().join("link")).unwrap();
+        for (path, goes) in [
+            (PathBuf::from("/run/user/junit.xml"), true),
+            (dir.path().join("link/no/such/junit.xml"), true),
+            (dir.path().join("junit.xml"), false),
+        ] {
+            assert_eq!(is_of_session(&path), goes, "{}", path.display());
+        }
+        dir.remove().unwrap();
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod args;
 mod logs;
 mod play;
+mod prose;
 mod select;
 mod suite;
 
@@ -17,6 +18,7 @@ use std::fs::OpenOptions;
 use anyhow::{Context, bail};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::say;
 use crate::session::SessionError;
 use crate::{actors, session};
 
@@ -86,7 +88,7 @@ pub fn runs(suite: &Suite, runs: &[Options]) -> anyhow::Result<i32> {
         // Somebody will want to read the logs.
         Ended::Played(false) => return Ok(1),
         Ended::Interrupted(signal) => {
-            println!("\ninterrupted");
+            say!("\ninterrupted");
             SIGNALLED + signal.as_raw_value()
         }
     };
@@ -123,7 +125,7 @@ async fn play_all(plays: &[(Suite, &Options)], logs: &Logs) -> anyhow::Result<bo
         all.failures.extend(one.failures.into_iter().map(of));
     }
     if plays.len() > 1 {
-        println!("\nWith all casts:");
+        say!("\nWith all casts:");
         all.tell();
     }
     Ok(all.failures.is_empty())

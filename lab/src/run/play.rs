@@ -1,7 +1,5 @@
 //! Has cucumber play a suite.
 
-use std::fs::File;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -17,7 +15,8 @@ use super::suite::Read;
 use super::{Select, Suite};
 use crate::actors::{Daemons, KeyRing, Programs};
 use crate::probe::Proofs;
-use crate::report::{Journal, Notes, Stream, Terminal, events, folder, id, stem};
+use crate::report::{Journal, Notes, Sheet, Stream, Terminal, events, folder, id, stem};
+use crate::say;
 use crate::session;
 use crate::steps::{Captures, Record, Setting, Stage, World};
 
@@ -65,12 +64,10 @@ impl Summary {
     /// output finds the reasons there.
     pub(super) fn tell(&self) {
         if !self.failures.is_empty() {
-            println!("\nFailed:\n");
-            self.failures
-                .iter()
-                .for_each(|failure| println!("{failure}"));
+            say!("\nFailed:\n");
+            self.failures.iter().for_each(|failure| say!("{failure}"));
         }
-        println!("{} passed, {} failed", self.passed, self.failures.len());
+        say!("{} passed, {} failed", self.passed, self.failures.len());
     }
 }
 
@@ -90,6 +87,11 @@ pub async fn play(suite: &Suite, options: &Options, logs: &Path) -> anyhow::Resu
         seed: options.seed,
         notes: Arc::clone(&notes),
     });
+    let (junit, json) = (Sheet::default(), Sheet::default());
+    let reports = [(&junit, &options.junit), (&json, &options.json)];
+    for path in reports.iter().filter_map(|(_, path)| path.as_deref()) {
+        Sheet::check(path).with_context(|| no_report(path))?;
+    }
     let keep = options.keep.as_ref();
     let journal = keep.map(|keep| journal(keep, options)).transpose()?;
     let record = keep.map(|keep| keep.captures).zip(journal.clone());
@@ -97,13 +99,15 @@ pub async fn play(suite: &Suite, options: &Options, logs: &Path) -> anyhow::Resu
         Some(journal) => journal.dir().to_owned(),
         None => logs.join(options.daemons.to_string()),
     };
-    println!(
+    say!(
         "Daemons: {}; {} scenarios at a time; seed {}",
-        options.daemons, options.jobs, options.seed
+        options.daemons,
+        options.jobs,
+        options.seed
     );
     let writer = Terminal::stdout(Arc::clone(&notes))
-        .tee::<World, _>(JUnit::for_tee(report(options.junit.as_deref())?, 0))
-        .tee::<World, _>(Json::for_tee(report(options.json.as_deref())?))
+        .tee::<World, _>(JUnit::for_tee(junit.clone(), 0))
+        .tee::<World, _>(Json::for_tee(json.clone()))
         .normalized::<World>()
         .tee::<World, _>(Stream::new(journal.clone()))
         .fail_on_skipped();
@@ -153,14 +157,23 @@ pub async fn play(suite: &Suite, options: &Options, logs: &Path) -> anyhow::Resu
         let cannot = || format!("cannot write to {}", journal.dir().display());
         journal.end().with_context(cannot)?;
     }
+    for (sheet, path) in reports {
+        if let Some(path) = path {
+            sheet.save(path).with_context(|| no_report(path))?;
+        }
+    }
     let failures = notes.failures();
-    println!();
+    say!("");
     if !failures.is_empty() {
-        println!("Once more with the same luck: --seed {}", options.seed);
+        say!("Once more with the same luck: --seed {}", options.seed);
     }
     let summary = Summary { passed, failures };
     summary.tell();
     Ok(summary)
+}
+
+fn no_report(path: &Path) -> String {
+    format!("cannot write the report {}", path.display())
 }
 
 /// The journal of a run that begins.
@@ -217,14 +230,4 @@ fn replay(feature: &Path, name: &str, setting: &Setting) -> String {
         setting.seed,
         quoted(&format!("^{}$", regex::escape(name))),
     )
-}
-
-/// A file to write a report to, or nothing that takes anything.
-fn report(path: Option<&Path>) -> anyhow::Result<Box<dyn Write>> {
-    let Some(path) = path else {
-        return Ok(Box::new(io::sink()));
-    };
-    let file = File::create(path)
-        .with_context(|| format!("cannot write the report {}", path.display()))?;
-    Ok(Box::new(file))
 }

@@ -15,7 +15,9 @@ pub(super) fn groups(runs: &[Run]) -> Vec<Group<'_>> {
     let mut groups = BTreeMap::<_, Group<'_>>::new();
     for (n, run) in runs.iter().enumerate() {
         for scenario in &run.scenarios {
-            let key = (&scenario.file, scenario.line, &scenario.name);
+            // Files are told of as they are seen from where a run was started; their stems are always the same.
+            let stem = scenario.id.split("::").next();
+            let key = (stem, scenario.line, &scenario.name);
             groups.entry(key).or_default().insert(n, scenario);
         }
     }
