@@ -42,9 +42,11 @@ pub(crate) fn generate(set: &ConfigSet, layout: &Layout, bits: usize) -> anyhow:
     }
     eprintln!("Generating {bits} bits keys:");
     let key = PrivateKey::generate(&mut rand::rng(), bits)?;
+    // A host file that others may read is left so: the user of `-U` reads it.
+    let mode = if public.exists() { 0o644 } else { 0o600 };
     let files = [
         append(&private, key.to_pem()?.as_bytes(), 0o600)?,
-        append(&public, key.public().to_pem()?.as_bytes(), 0o600)?,
+        append(&public, key.public().to_pem()?.as_bytes(), mode)?,
     ];
     eprintln!("Done.");
     for ((draft, retired), path) in files.into_iter().zip([private, public]) {
@@ -131,6 +133,9 @@ fn has_a_place(path: &Path, layout: &Layout) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
     use super::super::{read_private, read_public};
     use super::*;
     use crate::testing::TempDir;
@@ -143,7 +148,10 @@ mod tests {
         let dir = TempDir::new();
         let set = ConfigSet::from_text("Name = node_one\n");
         let host = dir.write("hosts/node_one", "Port = 1655");
+        let readable = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+        fs::set_permissions(&host, Permissions::from_mode(0o644)).unwrap();
         generate(&set, &dir.layout(), BITS).unwrap();
+        assert_eq!(readable(&host), 0o644);
         let private = dir.path().join("rsa_key.priv");
         let first = read_private(&private).unwrap_or_else(|e| panic!("{e}"));
         assert!(!first.exposed);
