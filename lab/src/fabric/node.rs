@@ -304,9 +304,24 @@ fn tool(executable: &Path, tools: &Path) -> io::Result<String> {
     let target = tools.join(&name);
     if !target.exists() {
         let fresh = tools.join(format!("{name}.new-{:?}", std::thread::current().id()));
-        fs::copy(&executable, &fresh)?;
-        fs::set_permissions(&fresh, fs::Permissions::from_mode(0o755))?;
+        copy(&executable, &fresh)?;
         fs::rename(&fresh, &target)?;
     }
     Ok(name)
+}
+
+/// By another process: what we write ourselves, a child that another thread is just starting has open for a moment too,
+/// and nobody can execute it then (`ETXTBSY`).
+fn copy(executable: &Path, to: &Path) -> io::Result<()> {
+    let mut install = std::process::Command::new("install");
+    let done = install
+        .args(["-m", "755", "--"])
+        .args([executable, to])
+        .output()?;
+    if done.status.success() {
+        return Ok(());
+    }
+    Err(io::Error::other(
+        String::from_utf8_lossy(&done.stderr).trim().to_owned(),
+    ))
 }
