@@ -46,7 +46,8 @@ impl Outbound {
             .forward(frame, Origin::Device, forwarding, now, egress);
     }
 
-    /// Sends the frames of a burst, with the outcome of sending one after the other.
+    /// Sends the frames of a burst, with the outcome of sending one after the other, except that a sender who is told that
+    /// the first one is too long is told once.
     ///
     /// What makes them differ makes no difference to where they go, but that the last one is
     /// shorter: if the first one simply left by UDP, so do the others.
