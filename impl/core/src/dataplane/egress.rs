@@ -134,6 +134,8 @@ pub struct Egress {
     unsealed: Vec<Unsealed>,
     device: Vec<Range<usize>>,
     up: Vec<Up>,
+    /// Bytes of frames in those.
+    up_bytes: usize,
 }
 
 /// Datagrams that are laid out only, from one on until the next key's.
@@ -177,13 +179,14 @@ impl Egress {
 
     /// Takes the reports out, in order.
     pub fn reports(&mut self) -> impl Iterator<Item = Up> {
+        self.up_bytes = 0;
         self.up.drain(..)
     }
 
-    /// Bytes of what waits to be sent or written.
+    /// Bytes of what waits to be sent, written or reported.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.bytes.len()
+        self.bytes.len() + self.up_bytes
     }
 
     /// Empties the buffers and keeps their memory, unless that was an exception.
@@ -197,9 +200,13 @@ impl Egress {
         self.unsealed.clear();
         self.device.clear();
         self.up.clear();
+        self.up_bytes = 0;
     }
 
     pub(super) fn report(&mut self, up: Up) {
+        if let Up::Frame { frame, .. } = &up {
+            self.up_bytes += frame.len();
+        }
         self.up.push(up);
     }
 

@@ -14,6 +14,9 @@ use crate::subnet::Mac;
 use crate::tunnel::probe;
 use crate::wire::ndp;
 
+/// Bytes of frames that leave by meta connections together; ours.
+pub(super) const AT_ONCE: usize = 16 << 10;
+
 /// Outputs that may wait when a frame is passed on, which is dropped otherwise; ours.
 const MOST_WAITING: usize = 16_384;
 
@@ -119,7 +122,12 @@ impl Node {
         let Some(link) = self.links.get_mut(&conn) else {
             return;
         };
-        let waiting = link.backlog.bytes() + link.meta.output_len();
+        let (left, new) = (link.backlog.bytes(), link.meta.output_len());
+        // Where nothing is left nobody has tried yet whether there is room for what is new.
+        let waiting = match left {
+            0 => new.saturating_sub(AT_ONCE),
+            _ => left + new,
+        };
         if waiting > most / 2 {
             let chance = (2 * waiting - most) as f64 / most as f64;
             let drawn = f64::from(rng.next_u32()) / f64::from(u32::MAX);
@@ -128,6 +136,7 @@ impl Node {
             }
         }
         link.meta.send_packet(frame);
+        self.frames_to_send += frame.len();
         self.flush(conn);
     }
 }

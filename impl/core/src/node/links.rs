@@ -393,6 +393,7 @@ impl Node {
 
     /// Hands to the shell what connections have to write.
     pub(super) fn speak(&mut self) {
+        self.frames_to_send = 0;
         for conn in std::mem::take(&mut self.speakers) {
             if let Some(link) = self.links.get_mut(&conn) {
                 link.has_words = false;

@@ -75,6 +75,8 @@ pub struct Node {
     outputs: VecDeque<Output>,
     /// Connections that have something to write.
     speakers: Vec<ConnId>,
+    /// Bytes of frames in that.
+    frames_to_send: usize,
     /// Frames that pass through the control side: PACKETs and announcements.
     outbound: Outbound,
     egress: Egress,
@@ -123,6 +125,7 @@ impl Node {
             timers: Timers::default(),
             outputs: VecDeque::new(),
             speakers: Vec::new(),
+            frames_to_send: 0,
             outbound: Outbound::default(),
             egress: Egress::default(),
             station: Station::default(),
@@ -186,6 +189,13 @@ impl Node {
             self.speak();
         }
         self.outputs.pop_front()
+    }
+
+    /// Whether so many frames are to leave by meta connections that the outputs should be carried out before there are
+    /// more: only then it is known how many of them there is room for.
+    #[must_use]
+    pub fn has_frames_to_send(&self) -> bool {
+        self.frames_to_send >= frames::AT_ONCE
     }
 
     /// When to come back with [`Input::Timer`] at the latest.

@@ -33,6 +33,9 @@ use crate::ration::Ration;
 
 /// Reports that may wait for the control loop; ours.
 const REPORTS: usize = 1024;
+/// Frames for meta connections that may wait for it; ours. Some milliseconds' worth: what has to wait longer is better
+/// lost, and what else is reported does not wait behind them.
+const FRAMES: usize = 256;
 /// Frames taken from the device before they leave; ours.
 const BATCH: usize = 64;
 /// Bytes to send after which no more is taken from the device first; ours.
@@ -46,12 +49,42 @@ pub(crate) struct Shared {
     sockets: Vec<Socket>,
     picture: ArcSwap<Forwarding>,
     reports: mpsc::Sender<Up>,
+    frames: mpsc::Sender<Up>,
     /// Bytes read from the device.
     pub(crate) device_in: AtomicU64,
     /// Bytes written to the device.
     pub(crate) device_out: AtomicU64,
     send_errors: Mutex<Ration>,
     stop: EventFd,
+}
+
+/// Frames for the device, joined where it takes that.
+#[derive(Debug)]
+pub(crate) struct Deliveries {
+    joiner: Option<Joiner>,
+}
+
+impl Deliveries {
+    /// For a device.
+    pub(crate) fn new(device: &Device) -> Self {
+        let joiner = device.offload().map(|Offload { udp }| Joiner::new(udp));
+        Self { joiner }
+    }
+
+    /// Writes a frame, now or with those that follow it.
+    pub(crate) fn push(&mut self, frame: &[u8], to: &Shared) {
+        match &mut self.joiner {
+            Some(joiner) => joiner.push(frame, |header, frame| to.write(header, frame)),
+            None => to.to_device(frame),
+        }
+    }
+
+    /// Writes what still waits.
+    pub(crate) fn flush(&mut self, to: &Shared) {
+        if let Some(joiner) = &mut self.joiner {
+            joiner.flush(|header, frame| to.write(header, frame));
+        }
+    }
 }
 
 /// The running threads. Dropping it stops them and waits until they have.
@@ -64,6 +97,8 @@ pub(crate) struct Datapath {
 pub(crate) struct Reports {
     /// For the core.
     pub(crate) up: mpsc::Receiver<Up>,
+    /// For the core as well: frames for meta connections.
+    pub(crate) frames: mpsc::Receiver<Up>,
     /// A thread ended by itself: there is no packet path any more.
     pub(crate) broken: mpsc::Receiver<String>,
 }
@@ -79,12 +114,14 @@ impl Datapath {
         picture: Arc<Forwarding>,
     ) -> io::Result<(Self, Reports)> {
         let (reports, up) = mpsc::channel(REPORTS);
+        let (frames, frames_up) = mpsc::channel(FRAMES);
         let (trouble, broken) = mpsc::channel(2);
         let shared = Arc::new(Shared {
             device,
             sockets,
             picture: ArcSwap::new(picture),
             reports,
+            frames,
             device_in: AtomicU64::new(0),
             device_out: AtomicU64::new(0),
             send_errors: Mutex::new(Ration::new(1, Duration::from_secs(10))),
@@ -96,7 +133,12 @@ impl Datapath {
         };
         datapath.spawn("tap-to-udp", Shared::run_outbound, trouble.clone())?;
         datapath.spawn("udp-to-tap", Shared::run_inbound, trouble)?;
-        Ok((datapath, Reports { up, broken }))
+        let reports = Reports {
+            up,
+            frames: frames_up,
+            broken,
+        };
+        Ok((datapath, reports))
     }
 
     fn spawn(
@@ -149,7 +191,7 @@ impl Shared {
     }
 
     /// Writes a frame to the device.
-    pub(crate) fn to_device(&self, frame: &[u8]) {
+    fn to_device(&self, frame: &[u8]) {
         self.write(Header::default(), frame);
     }
 
@@ -233,8 +275,12 @@ impl Shared {
     }
 
     fn report(&self, up: Up) {
-        // Full: what it told of will happen again.
-        let _ = self.reports.try_send(up);
+        let queue = match up {
+            Up::Frame { .. } => &self.frames,
+            // Full: what it told of will happen again.
+            _ => &self.reports,
+        };
+        let _ = queue.try_send(up);
     }
 
     fn run_outbound(&self) -> io::Result<()> {
@@ -281,10 +327,7 @@ impl Shared {
         let mut inbound = Inbound::default();
         let mut egress = Egress::default();
         let mut arrivals = Arrivals::new(self.sockets.iter().any(|socket| socket.coalescing));
-        let mut joiner = self
-            .device
-            .offload()
-            .map(|Offload { udp }| Joiner::new(udp));
+        let mut deliveries = Deliveries::new(&self.device);
         let mut fds = self.waiting_for(self.sockets.iter().map(|socket| socket.udp.as_fd()));
         while wait(&mut fds)? {
             let ready = self.sockets.iter().zip(&fds).enumerate();
@@ -293,29 +336,22 @@ impl Shared {
                 let now = Instant::now();
                 for (address, datagrams) in arrivals.each() {
                     let from = UdpPath { address, socket };
-                    let deliver = |frame: &[u8]| match &mut joiner {
-                        Some(joiner) => {
-                            joiner.push(frame, |header, frame| self.write(header, frame))
-                        }
-                        None => self.to_device(frame),
-                    };
+                    let deliver = |frame: &[u8]| deliveries.push(frame, self);
                     inbound.open(datagrams, from, picture.load(), now, &mut egress, deliver);
                     // One frame for everybody is many datagrams.
                     if egress.waiting() > ENOUGH {
-                        self.finish(&mut joiner, &mut egress);
+                        self.finish(&mut deliveries, &mut egress);
                     }
                 }
-                self.finish(&mut joiner, &mut egress);
+                self.finish(&mut deliveries, &mut egress);
             }
         }
         Ok(())
     }
 
     /// Writes what was joined, and does what has to follow.
-    fn finish(&self, joiner: &mut Option<Joiner>, egress: &mut Egress) {
-        if let Some(joiner) = joiner {
-            joiner.flush(|header, frame| self.write(header, frame));
-        }
+    fn finish(&self, deliveries: &mut Deliveries, egress: &mut Egress) {
+        deliveries.flush(self);
         self.carry_out(egress);
     }
 

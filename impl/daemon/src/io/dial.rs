@@ -25,9 +25,6 @@ const LOW_DELAY: u32 = 0x10;
 /// that may carry IPv6 (RFC 8200 section 5), so that no path is too narrow for the way out when
 /// UDP fails and errors are swallowed. Ours.
 pub(crate) const LONGEST_SEGMENT: u32 = 1280 - 40 - 20;
-/// Bytes that may wait in the kernel before they are sent first, on top of those under way; ours. On a slow line requests
-/// would wait for seconds behind packets there; where we keep them, packets are dropped (`MaxOutputBufferSize`).
-const UNSENT: u32 = 16 << 10;
 
 /// How outgoing connections are made.
 #[derive(Debug, Clone)]
@@ -172,7 +169,6 @@ async fn tcp(peer: SocketAddr, setup: &DialSetup) -> io::Result<TcpStream> {
 /// No delay in our kernel, and as little as others grant.
 pub(crate) fn prefer_speed(socket: &Socket, is_ipv4: bool) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_notsent_lowat(UNSENT)?;
     if is_ipv4 {
         socket.set_tos_v4(LOW_DELAY)
     } else {

@@ -70,8 +70,18 @@ impl MetaStream {
         Arc::clone(&self.backlog)
     }
 
-    /// Queues bytes; says `false` if the peer has stopped reading and must be given up.
-    pub(crate) fn send(&self, bytes: Vec<u8>) -> bool {
+    /// Writes bytes, and queues what there is no room for now; says `false` if the peer has stopped reading and must be
+    /// given up.
+    pub(crate) fn send(&self, mut bytes: Vec<u8>) -> bool {
+        // Nothing is before them, and mostly there is room: the pump need not be woken.
+        if self.backlog.bytes() == 0
+            && let Ok(written) = self.stream.try_write(&bytes)
+        {
+            bytes.drain(..written);
+        }
+        if bytes.is_empty() {
+            return true;
+        }
         self.backlog.add(bytes.len());
         // A pump that has ended reports that by itself.
         let _ = self.queue.send(bytes);

@@ -21,7 +21,7 @@ use super::streams::{DialResult, Dialling, Stream};
 use crate::cli::Invocation;
 use crate::config::ServerConfig;
 use crate::io::admission::{Admission, Tarpit};
-use crate::io::datapath::{Datapath, Reports};
+use crate::io::datapath::{Datapath, Deliveries, Reports};
 use crate::io::device::Device;
 use crate::io::listen::Pair;
 use crate::io::meta::MetaEvent;
@@ -59,6 +59,8 @@ pub(super) struct Daemon {
     pub(super) rng: ThreadRng,
     pub(super) device: Arc<Device>,
     pub(super) datapath: Datapath,
+    /// Frames of meta connections that are for the device.
+    pub(super) deliveries: Deliveries,
     /// The router beside us, if we are one.
     pub(super) routing: Option<Routing>,
     pub(super) reports: Reports,
@@ -158,6 +160,7 @@ impl Daemon {
                     self.heard(conn, event);
                     // What a crowd says is passed on together.
                     for _ in 0..EVENTS_AT_ONCE {
+                        if self.node.has_frames_to_send() { break }
                         let Ok((conn, event)) = self.channels.from_meta.try_recv() else { break };
                         self.heard(conn, event);
                     }
@@ -173,6 +176,13 @@ impl Daemon {
                     for _ in 0..REPORTS_AT_ONCE {
                         let Ok(up) = self.reports.up.try_recv() else { break };
                         self.feed(Input::Up(up));
+                    }
+                }
+                Some(frame) = self.reports.frames.recv() => {
+                    self.feed(Input::Up(frame));
+                    while !self.node.has_frames_to_send() {
+                        let Ok(frame) = self.reports.frames.try_recv() else { break };
+                        self.feed(Input::Up(frame));
                     }
                 }
                 Some(why) = self.reports.broken.recv() => bail!("The packet path broke: {why}"),

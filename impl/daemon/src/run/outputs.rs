@@ -33,7 +33,7 @@ impl Daemon {
                     }
                 }
                 Output::Script(call) => self.runner.call(call),
-                Output::Device(frame) => self.datapath.shared().to_device(&frame),
+                Output::Device(frame) => self.deliveries.push(&frame, self.datapath.shared()),
                 Output::Datagram(datagram) => {
                     let shared = self.datapath.shared();
                     if shared.send(datagram.path, datagram.handling, &datagram.bytes) {
@@ -52,6 +52,7 @@ impl Daemon {
                 }
             }
         }
+        self.deliveries.flush(self.datapath.shared());
         if !gone.is_empty() {
             tokio::spawn(neighbours::forget(self.device.name().to_owned(), gone));
         }

@@ -26,7 +26,7 @@ use super::streams::Dialling;
 use crate::cli::Invocation;
 use crate::config::{Listen, ServerConfig, describe};
 use crate::io::admission::{Admission, Tarpit};
-use crate::io::datapath::Datapath;
+use crate::io::datapath::{Datapath, Deliveries};
 use crate::io::device::Device;
 use crate::io::dial::DialSetup;
 use crate::io::listen::{self, Pair};
@@ -157,6 +157,7 @@ impl Daemon {
             rng,
             device: Arc::clone(device),
             datapath,
+            deliveries: Deliveries::new(device),
             routing,
             reports,
             runner: Runner::start(scripts),
