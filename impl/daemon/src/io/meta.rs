@@ -168,6 +168,10 @@ impl Pump {
                             written += count;
                             self.backlog.sub(count);
                             last_progress = Instant::now();
+                            if written == pending.len() {
+                                // It may be long before there is something again.
+                                (pending, written) = (Vec::new(), 0);
+                            }
                         }
                         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                         Err(error) => return error.to_string(),
