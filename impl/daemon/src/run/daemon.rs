@@ -180,7 +180,9 @@ impl Daemon {
                 }
                 Some(frame) = self.reports.frames.recv() => {
                     self.feed(Input::Up(frame));
-                    while !self.node.has_frames_to_send() {
+                    // Those that are dropped count for nothing, and must not keep us here.
+                    for _ in 0..REPORTS_AT_ONCE {
+                        if self.node.has_frames_to_send() { break }
                         let Ok(frame) = self.reports.frames.try_recv() else { break };
                         self.feed(Input::Up(frame));
                     }
