@@ -82,19 +82,6 @@ pub(crate) fn set_nice(nice: i32) -> Result<(), PrivilegeError> {
     Ok(())
 }
 
-/// Has the thread that asks give up interrupting whoever runs when it is woken (`SCHED_BATCH`, sched(7)); its share of
-/// the processors stays. Who takes packets from their sender would otherwise interrupt it after the first of each
-/// batch, which makes batches small.
-pub(crate) fn interrupt_nobody() {
-    let none = libc::sched_param { sched_priority: 0 };
-    #[allow(unsafe_code)]
-    // SAFETY: sched_setscheduler reads the parameters, which live until it returns; 0 is the thread that asks.
-    let result = unsafe { libc::sched_setscheduler(0, libc::SCHED_BATCH, &raw const none) };
-    if let Err(errno) = Errno::result(result) {
-        tracing::debug!("threads are scheduled as any: {}", errno.desc());
-    }
-}
-
 /// Changes root to `root` and becomes `user`, where given. What a router needs to keep the kernel
 /// as wished is kept by this thread if `routes`.
 ///

@@ -8,7 +8,6 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -26,9 +25,9 @@ use v6router_core::dataplane::{
 use v6router_core::offload::{Burst, Header, Joiner, Malformed};
 
 use super::device::{Device, Offload};
+use super::pace::{Pace, Traffic};
 use super::socket::{Arrivals, Departures, Socket};
 use crate::config::describe;
-use crate::privilege::interrupt_nobody;
 use crate::ration::Ration;
 
 /// Reports that may wait for the control loop; ours.
@@ -50,10 +49,8 @@ pub(crate) struct Shared {
     picture: ArcSwap<Forwarding>,
     reports: mpsc::Sender<Up>,
     frames: mpsc::Sender<Up>,
-    /// Bytes read from the device.
-    pub(crate) device_in: AtomicU64,
-    /// Bytes written to the device.
-    pub(crate) device_out: AtomicU64,
+    /// What the device gave and got.
+    pub(crate) traffic: Traffic,
     send_errors: Mutex<Ration>,
     stop: EventFd,
 }
@@ -122,8 +119,7 @@ impl Datapath {
             picture: ArcSwap::new(picture),
             reports,
             frames,
-            device_in: AtomicU64::new(0),
-            device_out: AtomicU64::new(0),
+            traffic: Traffic::default(),
             send_errors: Mutex::new(Ration::new(1, Duration::from_secs(10))),
             stop: EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)?,
         });
@@ -198,8 +194,7 @@ impl Shared {
     fn write(&self, header: Header, frame: &[u8]) {
         // The device may be down: that is the operator's wish.
         if self.device.write(header, frame).is_ok() {
-            let bytes = as_u64(header.stands_for(frame.len()));
-            self.device_out.fetch_add(bytes, Ordering::Relaxed);
+            self.traffic.left(header.stands_for(frame.len()));
         }
     }
 
@@ -284,7 +279,7 @@ impl Shared {
     }
 
     fn run_outbound(&self) -> io::Result<()> {
-        interrupt_nobody();
+        let mut pace = Pace::of_reader(&self.traffic);
         let mut picture = Cache::new(&self.picture);
         let mut outbound = Outbound::default();
         let mut egress = Egress::default();
@@ -301,7 +296,7 @@ impl Shared {
                         let picture = picture.load();
                         let bytes =
                             send_on(&mut outbound, header, frame, picture, now, &mut egress);
-                        self.device_in.fetch_add(as_u64(bytes), Ordering::Relaxed);
+                        self.traffic.came(bytes);
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                     Err(error) => {
@@ -318,11 +313,13 @@ impl Shared {
                 }
             }
             self.carry_out(&mut egress);
+            pace.keep(now, &self.traffic);
         }
         Ok(())
     }
 
     fn run_inbound(&self) -> io::Result<()> {
+        let mut pace = Pace::of_writer(&self.traffic);
         let mut picture = Cache::new(&self.picture);
         let mut inbound = Inbound::default();
         let mut egress = Egress::default();
@@ -344,6 +341,7 @@ impl Shared {
                     }
                 }
                 self.finish(&mut deliveries, &mut egress);
+                pace.keep(now, &self.traffic);
             }
         }
         Ok(())
@@ -408,8 +406,4 @@ fn wait(fds: &mut [PollFd<'_>]) -> io::Result<bool> {
 
 fn is_ready(fd: &PollFd<'_>) -> bool {
     fd.any().unwrap_or(true)
-}
-
-fn as_u64(count: usize) -> u64 {
-    u64::try_from(count).unwrap_or(u64::MAX)
 }

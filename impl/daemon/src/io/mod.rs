@@ -13,6 +13,7 @@ pub(crate) mod meta;
 pub(crate) mod nat64;
 pub(crate) mod neighbours;
 pub(crate) mod notify;
+pub(crate) mod pace;
 pub(crate) mod proxy;
 mod race;
 pub(crate) mod resolve;

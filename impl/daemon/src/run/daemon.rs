@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
@@ -348,16 +347,15 @@ impl Daemon {
     }
 
     fn list_traffic(&self) {
-        let shared = self.datapath.shared();
-        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let traffic = &self.datapath.shared().traffic;
         list(vec![
             format!(
                 "Statistics for {} {}:",
                 self.device.kind(),
                 self.device.name()
             ),
-            format!(" total bytes in:  {:>10}", count(&shared.device_in)),
-            format!(" total bytes out: {:>10}", count(&shared.device_out)),
+            format!(" total bytes in:  {:>10}", traffic.bytes_in()),
+            format!(" total bytes out: {:>10}", traffic.bytes_out()),
         ]);
         if let Some(dropped) = self.dropped() {
             let counts = dropped.each();

@@ -20,7 +20,7 @@ impl Daemon {
     /// All but what only the kernel knows.
     pub(super) fn status(&self) -> Status {
         let invocation = &self.setup.invocation;
-        let shared = self.datapath.shared();
+        let traffic = &self.datapath.shared().traffic;
         let reports = self.node.report(Instant::now());
         let mut peers: BTreeMap<String, Peer> = BTreeMap::new();
         for report in reports {
@@ -44,8 +44,8 @@ impl Daemon {
             pid: std::process::id(),
             uptime_s: self.began.elapsed().as_secs(),
             interface: self.device.name().to_owned(),
-            device_in_bytes: count(&shared.device_in),
-            device_out_bytes: count(&shared.device_out),
+            device_in_bytes: traffic.bytes_in(),
+            device_out_bytes: traffic.bytes_out(),
             peers: peers.into_values().collect(),
             router: router.map(|router| self.router(router)),
         }
