@@ -19,7 +19,7 @@ const LONG: u64 = 3 << 10;
 const FEW: u64 = 500;
 /// For how long a thread runs before others have their turn while frames are long, in nanoseconds; ours. Linux takes it
 /// since 6.12, and has 2.8 ms otherwise.
-const SHORT: u64 = 500_000;
+const SHORT: u64 = 1_000_000;
 
 /// What was read from the device and written to it so far.
 #[derive(Debug, Default)]
