@@ -25,8 +25,9 @@ use v6router_core::dataplane::{
 use v6router_core::offload::{Burst, Header, Joiner, Malformed};
 
 use super::device::{Device, Offload};
-use super::pace::{Pace, Traffic};
+use super::pace::Pace;
 use super::socket::{Arrivals, Departures, Socket};
+use super::traffic::Traffic;
 use crate::config::describe;
 use crate::ration::Ration;
 
