@@ -69,6 +69,8 @@ fn nodes_nearby_are_looked_for_by_multicast_where_they_are_known_by_ipv6() {
             let far = Far::new();
             ip("address add fd00:1::1/64 dev near1 nodad");
             far.run("ip address add fd00:1::2/64 dev far1 nodad");
+            // Else the kernel chooses the interface that was ready first, which may be the other or a device of ours.
+            ip("-6 route add multicast ff02::1 dev near1 table local");
             for (kind, look) in [(Kind::Ours, true), (Kind::Tincd, true), (Kind::Ours, false)] {
                 nft("add table inet watch");
                 nft("add chain inet watch out { type filter hook output priority 0; }");
