@@ -3,10 +3,12 @@
 mod cuts;
 mod ends;
 mod siege;
+mod support;
 
 use std::time::Duration;
 
-use siege::{PING_TIMEOUT, Siege, edges};
+use siege::{CONN, PING_TIMEOUT, Siege, edges};
+use support::frame;
 use v6router_core::node::{Input, Output, Script};
 use v6router_core::options::Options;
 
@@ -95,8 +97,125 @@ fn keys_given_up_again_and_again_cost_no_picture_each() {
         .map(|nonce| format!("14 {nonce:x} mallory"))
         .collect();
     siege.say(&lines);
-    let picture = |output: &&Output| matches!(output, Output::Publish(_));
-    assert!(siege.outputs.iter().filter(picture).count() <= 1);
+    assert!(siege.pictures() <= 1);
+    // Nor do those that were told in between.
+    siege.outputs.clear();
+    let key = "07".repeat(48);
+    let lines = (0..100).flat_map(|nonce| {
+        [
+            format!("16 mallory alice {key} 427 672 4 0"),
+            format!("14 {:x} mallory", 0x1000 + nonce),
+        ]
+    });
+    siege.say(&lines.collect::<Vec<_>>());
+    assert_eq!(siege.pictures(), 1);
+}
+
+/// A picture of a large mesh is megabytes, and costs milliseconds.
+#[test]
+fn packets_between_requests_cost_no_picture_each() {
+    let mut siege = Siege::new(Options(0xc));
+    let to_her_own = frame(9, 1, b"x");
+    let at_the_device = |siege: &mut Siege| {
+        let outputs = siege.outputs.drain(..);
+        let frames = outputs.filter(|output| matches!(output, Output::Device(_)));
+        frames.count()
+    };
+    // What she has said before a packet counts for it.
+    siege
+        .mallory
+        .conn
+        .send_line(b"10 ffff mallory 2:0:0:0:0:9#10");
+    siege.mallory.conn.send_packet(&to_her_own);
+    siege.listen();
+    assert_eq!(siege.pictures(), 1);
+    assert_eq!(at_the_device(&mut siege), 0);
+    // But for all that comes at once only one picture is drawn before there is time for another.
+    for nonce in 0..200 {
+        let verb = 11 - nonce % 2;
+        let line = format!("{verb} {nonce:x} mallory 2:0:0:0:0:9#10");
+        siege.mallory.conn.send_line(line.as_bytes());
+        siege.mallory.conn.send_packet(&to_her_own);
+    }
+    siege.listen();
+    assert_eq!(siege.pictures(), 1);
+    assert_eq!(at_the_device(&mut siege), 200);
+}
+
+/// Lines as long as they may be, each of which goes to everybody else.
+#[test]
+fn who_has_too_much_passed_on_is_cut_off_and_nobody_who_is_told_it() {
+    let mut siege = Siege::new(Options(0xc)).joined();
+    let rest = "x".repeat(2_000);
+    for batch in 0..500 {
+        let lines = (0..8).map(|n| format!("14 {:x} mallory {rest}", batch * 8 + n));
+        siege.say(&lines.collect::<Vec<_>>());
+    }
+    siege.now += PING_TIMEOUT;
+    siege.tell(Input::Timer);
+    assert_eq!(siege.ended(), [CONN]);
+    let told = siege.read_by_bystander();
+    assert!((4_000_000..5 << 20).contains(&told), "{told}");
+}
+
+#[test]
+fn what_a_neighbour_says_of_keys_of_others_crowds_nobody_out() {
+    let mut siege = Siege::new(Options(0xc)).joined();
+    let rest = "x".repeat(2_000);
+    let asks = vec![format!("15 mallory bob {rest}"); 500];
+    siege.say(&asks);
+    siege.say(&asks);
+    let waited = siege.read_by_bystander();
+    assert!((1_000_000..1_100_000).contains(&waited), "{waited}");
+    // Nor does it fill a connection that is read without end.
+    let mut told = waited;
+    for _ in 0..20 {
+        siege.say(&asks);
+        told += siege.read_by_bystander();
+    }
+    assert!((15_000_000..16 << 20).contains(&told), "{told}");
+    assert!(!siege.closed());
+    siege.now += Duration::from_secs(1);
+    siege.say(&["15 mallory bob"]);
+    assert_ne!(siege.read_by_bystander(), 0);
+}
+
+/// Each time it goes the whole graph is searched, and all who are behind it go and come with it.
+#[test]
+fn a_hub_that_comes_and_goes_all_the_time_is_followed_a_few_times() {
+    const LEAVES: usize = 1_000;
+    let mut siege = Siege::new(Options(0xc));
+    siege.say(&edges("hub", "192.0.2.9"));
+    let leaves = (0..LEAVES).flat_map(|n| {
+        [
+            format!("12 1 hub n{n} 192.0.2.1 655 c 1"),
+            format!("12 1 n{n} hub 192.0.2.9 655 c 1"),
+        ]
+    });
+    siege.say(&leaves.collect::<Vec<_>>());
+    assert_eq!(siege.came_up().len(), LEAVES + 1);
+    let mut nonce = 1;
+    let mut flap = || {
+        nonce += 1;
+        [
+            format!("13 {nonce:x} mallory hub"),
+            format!("12 {nonce:x} mallory hub 192.0.2.9 655 c 1"),
+        ]
+    };
+    siege.outputs.clear();
+    let flaps: Vec<_> = (0..100).flat_map(|_| flap()).collect();
+    siege.say(&flaps);
+    let ups = siege.came_up().len();
+    assert!((LEAVES + 1..=5 * (LEAVES + 1)).contains(&ups), "{ups}");
+    // However few are said at once, they are not followed for ever.
+    for _ in 0..1_000 {
+        siege.outputs.clear();
+        siege.say(&flap());
+        if siege.closed() {
+            return;
+        }
+    }
+    panic!("a thousand searches are too many");
 }
 
 #[test]

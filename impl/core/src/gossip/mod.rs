@@ -1,5 +1,5 @@
 //! What flooding needs to stay finite: memory of the lines already seen, of contradictions that
-//! betray two nodes with one name, and of how much a neighbour has said.
+//! betray two nodes with one name, and of how much a neighbour has said and caused.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -18,6 +18,19 @@ const MOST_LINES: usize = 65_536;
 /// Our own cap.
 pub(crate) const ALLOWANCE: Budget = Budget::new(65_536, Duration::from_millis(2));
 
+/// What may follow from what a neighbour says, over all its connections: at once the news of a mesh of five thousand
+/// nodes, passed on to the others, which is 4 MiB at most, and 500 units a second from then on. A new connection brings
+/// no new budget, or whoever is cut off would begin again. Our own cap.
+pub(crate) const CONSEQUENCES: Budget = Budget::new(65_536, Duration::from_millis(2));
+
+/// What a neighbour may say of keys, over all its connections: question and answer, which are four units, of 65,000
+/// pairs of nodes at once, and of 250 a second from then on. Where a thousand nodes all talk to each other, each has a
+/// thousand pairs. Our own cap.
+pub(crate) const KEYS: Budget = Budget::new(262_144, Duration::from_millis(1));
+
+/// Bytes of a line, LF included, that count as one unit, begun ones too: most lines are shorter. Ours.
+const UNIT: usize = 64;
+
 /// Contradictions of each kind within one housekeeping pass from which on the name is taken to
 /// be in use twice (tinc 1.0).
 const CONTRADICTIONS: u32 = 100;
@@ -27,6 +40,16 @@ const SHORTEST_SUSPENSION: Duration = Duration::from_secs(10);
 
 /// Longest suspension; our own cap.
 const LONGEST_SUSPENSION: Duration = Duration::from_secs(3600);
+
+/// As how many units a line counts.
+pub(crate) fn units(line: &[u8]) -> usize {
+    line.len() / UNIT + 1
+}
+
+/// Spends so many units of a budget, or what is left of it; says whether there were so many.
+pub(crate) fn spend(budget: &mut Budget, units: usize, now: Instant) -> bool {
+    (0..units).all(|_| budget.take(now))
+}
 
 /// Memory of flooded request lines, by which loops in the mesh end (tinc 1.0 legacy protocol,
 /// flooding).
@@ -143,6 +166,18 @@ mod tests {
             past.is_new(number.to_string().as_bytes(), now);
             assert!(past.0.len() <= MOST_LINES);
         }
+    }
+
+    #[test]
+    fn a_line_counts_by_its_length() {
+        let counts = [0, 62, 63, 64, 2175].map(|len| units(&vec![b'x'; len]));
+        assert_eq!(counts, [1, 1, 1, 2, 34]);
+        let (start, mut budget) = (Instant::now(), CONSEQUENCES);
+        let line = [b'x'; 2175];
+        let mut passes = || spend(&mut budget, units(&line), start);
+        let passed = (0..10_000).take_while(|_| passes()).count();
+        assert!(passed * (line.len() + 1) <= 4 << 20);
+        assert!(!passes());
     }
 
     #[test]

@@ -42,6 +42,8 @@ pub struct Followed {
     pub rerouted: Vec<NodeId>,
     /// Origin and target of every edge that was set or removed.
     pub touched: Vec<(NodeId, NodeId)>,
+    /// How many edges were looked at, if the whole graph was searched, or will be, if the tree has to be found anew.
+    pub searched: usize,
 }
 
 /// How a node was found.
@@ -95,18 +97,28 @@ impl Routes {
         let touched = graph.take_touched();
         let mut news = News::default();
         let mut rerouted = Vec::new();
+        let mut searched = 0;
+        let had_tree = self.tree.is_some();
         let is_searched = self.found.get(graph.me()).is_some();
         if !is_searched || self.adapt(graph, &touched, &mut news).is_none() {
             let before = std::mem::take(&mut self.found);
             self.search(graph);
+            searched += graph.edge_count();
             self.tree = None;
             let differs = |id: &NodeId| before.get(*id).map(|found| &found.path) != self.path(*id);
             rerouted.extend(graph.nodes().map(|(_, id)| id).filter(differs));
         }
+        if had_tree && self.tree.is_none() {
+            searched += graph.edge_count();
+        }
         rerouted.extend(news.joined.into_iter().chain(news.left.into_keys()));
         rerouted.sort_by_key(|id| (graph.name(*id), *id));
         rerouted.dedup();
-        Followed { rerouted, touched }
+        Followed {
+            rerouted,
+            touched,
+            searched,
+        }
     }
 
     /// Breadth-first search from ourselves over edges known in both directions.
@@ -345,6 +357,29 @@ mod tests {
         let path = routes(&mut graph).path(far).cloned().unwrap();
         assert_eq!((path.nexthop, path.via), (id(&graph, "a"), far));
         assert!(!path.indirect);
+    }
+
+    #[test]
+    fn a_leaf_comes_and_goes_without_a_search_and_a_hub_does_not() {
+        let mut graph = Graph::new(name("m"));
+        pair(&mut graph, "m", "hub", 1, Options::default());
+        pair(&mut graph, "hub", "leaf", 1, Options::default());
+        let mut routes = routes(&mut graph);
+        let (hub, leaf) = (id(&graph, "hub"), id(&graph, "leaf"));
+        graph.remove_edge(hub, leaf);
+        assert_eq!(routes.follow(&mut graph).searched, 0);
+        pair(&mut graph, "hub", "leaf", 1, Options::default());
+        assert_eq!(routes.follow(&mut graph).searched, 0);
+        graph.remove_edge(graph.me(), hub);
+        assert_eq!(routes.follow(&mut graph).searched, 3);
+        assert!(routes.tree(&graph).is_empty());
+        pair(&mut graph, "m", "leaf", 1, Options::default());
+        pair(&mut graph, "m", "hub", 1, Options::default());
+        routes.follow(&mut graph);
+        routes.tree(&graph);
+        graph.remove_edge(hub, leaf);
+        let tree_only = routes.follow(&mut graph).searched;
+        assert_eq!(tree_only, graph.edge_count());
     }
 
     /// What happens to an edge between two of the nodes.

@@ -18,7 +18,7 @@ use crate::wire::ndp;
 pub(super) const AT_ONCE: usize = 16 << 10;
 
 /// Outputs that may wait when a frame is passed on, which is dropped otherwise; ours.
-const MOST_WAITING: usize = 16_384;
+pub(super) const MOST_WAITING: usize = 16_384;
 
 impl Node {
     /// A frame came by a meta connection.
@@ -48,9 +48,12 @@ impl Node {
             peer: active.node,
             tcp_bound: !active.options.contains(Options::TCP_ONLY),
         };
-        // Earlier requests of the same connection may have changed the picture.
-        self.settle(now, rng);
-        self.publish();
+        // Earlier requests of the same connection may have changed the picture. One that nobody has got yet is new
+        // enough, or a neighbour could have one drawn for each frame.
+        if !self.is_unpublished {
+            self.settle(now, rng);
+            self.redraw();
+        }
         let picture = self.forwarding();
         let for_device =
             self.outbound
@@ -79,7 +82,7 @@ impl Node {
         // Learned here rather than from the first advertisement, so that the neighbours know
         // the MAC address before they need it.
         self.learn(mac, now, rng);
-        self.publish();
+        self.redraw();
         let picture = self.forwarding();
         for address in addresses {
             let mut frame = ndp::unsolicited_neighbour_advertisement(mac, *address, router);
@@ -87,7 +90,6 @@ impl Node {
                 .seal(&mut frame, &picture, now, &mut self.egress);
         }
         self.drain_egress(now, rng);
-        self.publish();
     }
 
     /// Turns what the data plane wants into outputs.

@@ -79,10 +79,11 @@ impl Node {
         self.peers.get(path.nexthop)?.link
     }
 
-    /// The same for what others say to one another.
+    /// The same for what others say to one another, if there is room for it.
     fn relay_towards(&self, id: NodeId) -> Option<ConnId> {
         let introduces = self.settings.trust.introduces();
-        self.conn_towards(id).filter(|_| introduces)
+        self.conn_towards(id)
+            .filter(|conn| introduces && self.has_room_for_keys(*conn))
     }
 
     pub(super) fn key_requested(
@@ -101,7 +102,10 @@ impl Node {
                 self.send_line(conn, line);
             }
         } else if asker != self.me() && !self.withholds_key(asker, now) {
-            self.send_key(asker, now, rng);
+            let conn = self.conn_towards(asker);
+            if conn.is_some_and(|conn| self.has_room_for_keys(conn)) {
+                self.send_key(asker, now, rng);
+            }
         }
     }
 
@@ -262,12 +266,11 @@ impl Node {
         let void = peer.out_key.take();
         peer.key_asked = None;
         let nexthop = peer.path.as_ref().map(|path| path.nexthop);
-        // Drawn at once for the frame below, but not for keys that there are none of.
+        // Nothing is drawn anew for keys that there are none of.
         if void.is_some() {
             self.stale.peers.insert(id);
         }
-        self.publish();
-        self.pass_on(line, conn);
+        self.pass_on(line, conn, now);
         let lost = void.and_then(|out| out.key.take_kept(now));
         if let (Some(frame), Some(nexthop)) = (lost, nexthop) {
             self.send_packet(nexthop, &frame, rng);

@@ -49,6 +49,8 @@ pub(super) struct Active {
     pub(super) since: Instant,
     /// What it may still ask of us.
     pub(super) allowance: Budget,
+    /// More has followed from what it said than may.
+    pub(super) has_overdone: bool,
     /// It carried a PONG, or lasted long enough to count as good.
     pub(super) proven: bool,
 }
@@ -136,10 +138,13 @@ impl Node {
         let Some(link) = self.links.get_mut(&conn) else {
             return;
         };
+        self.effort = 0;
         match link.meta.receive(bytes) {
             Ok(()) => self.pump(conn, now, rng),
             Err(error) => self.offended(conn, &error, now, rng),
         }
+        self.settle(now, rng);
+        self.charge_effort(conn, now);
     }
 
     pub(super) fn host_loaded(
@@ -223,6 +228,7 @@ impl Node {
             options,
             since: now,
             allowance: ALLOWANCE,
+            has_overdone: false,
             proven: false,
         });
         tracing::info!("connection with {name} ({}) activated", link.address);
@@ -366,17 +372,18 @@ impl Node {
         self.flush(conn);
     }
 
-    /// Sends a line to every active connection except one.
-    pub(super) fn flood(&mut self, line: &[u8], except: Option<ConnId>) {
+    /// Sends a line to every active connection except one; says whether there was any.
+    pub(super) fn flood(&mut self, line: &[u8], except: Option<ConnId>) -> bool {
         let to: Vec<_> = self
             .links
             .iter()
             .filter(|(conn, link)| link.active.is_some() && Some(**conn) != except)
             .map(|(conn, _)| *conn)
             .collect();
-        for conn in to {
-            self.send_line(conn, line);
+        for conn in &to {
+            self.send_line(*conn, line);
         }
+        !to.is_empty()
     }
 
     /// Has the shell write what a connection has to say, once everything else is done: what more there is by then leaves

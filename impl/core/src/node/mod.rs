@@ -4,6 +4,7 @@
 //! is empty, then wait for the next input or [`Node::deadline`]. Nothing happens in between. Inputs that are there already
 //! may be handled first: what follows from all of them for one connection leaves as one.
 
+mod costs;
 mod dump;
 mod frames;
 mod housekeeping;
@@ -81,10 +82,16 @@ pub struct Node {
     outbound: Outbound,
     egress: Egress,
     picture: Arc<Forwarding>,
+    /// It waits until the outputs before it are taken; there may be a newer one by then.
+    is_unpublished: bool,
     /// Our device as router mode sees it.
     station: Station,
     /// What the picture shows, and is so no longer.
     stale: Stale,
+    /// Nodes that lost an edge while one of theirs led to us: if nobody reaches them any more, that one is gone too.
+    deserted: Vec<NodeId>,
+    /// What has to be looked at because of the bytes that came last, in edges and subnets.
+    effort: usize,
     keys_made: u64,
     keys_renewed: Option<Instant>,
     closing: bool,
@@ -107,6 +114,7 @@ impl Node {
         let me = graph.me();
         let mut node = Self {
             picture: Arc::new(Forwarding::alone(me, settings.policy)),
+            is_unpublished: false,
             identity: Arc::new(identity),
             peers: IdMap::default(),
             graph,
@@ -130,6 +138,8 @@ impl Node {
             egress: Egress::default(),
             station: Station::default(),
             stale: Stale::default(),
+            deserted: Vec::new(),
+            effort: 0,
             keys_made: 0,
             keys_renewed: None,
             closing: false,
@@ -150,7 +160,7 @@ impl Node {
         for node in self.settings.connect_to.clone() {
             self.dial(node);
         }
-        self.publish();
+        self.redraw();
     }
 
     /// Takes one input; what follows from it waits in [`Node::poll_output`].
@@ -191,11 +201,11 @@ impl Node {
         self.outputs.pop_front()
     }
 
-    /// Whether so many frames are to leave by meta connections that the outputs should be carried out before there are
-    /// more: only then it is known how many of them there is room for.
+    /// Whether so much is to be done that the outputs should be carried out before there is more. Of frames that leave
+    /// by meta connections it is known only then how many of them there is room for.
     #[must_use]
-    pub fn has_frames_to_send(&self) -> bool {
-        self.frames_to_send >= frames::AT_ONCE
+    pub fn has_much_to_do(&self) -> bool {
+        self.frames_to_send >= frames::AT_ONCE || self.outputs.len() >= frames::MOST_WAITING
     }
 
     /// When to come back with [`Input::Timer`] at the latest.

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::ConnId;
+use crate::budget::Budget;
 use crate::crypto::algorithm::PacketSpec;
 use crate::crypto::packet::KeyError;
 use crate::dataplane::{InKey, OutKey, UdpPath};
+use crate::gossip::{CONSEQUENCES, KEYS};
 use crate::graph::Path;
 use crate::subnet::Subnet;
 use crate::tunnel::pmtu::Pmtu;
@@ -42,6 +44,10 @@ pub(super) struct Peer {
     pub(super) round_trip: RoundTrip,
     /// When UDP to it began or ceased to work last.
     pub(super) udp_turned: Option<Instant>,
+    /// What may still follow from what it says as a neighbour.
+    pub(super) consequences: Budget,
+    /// What it may still say of keys as a neighbour.
+    pub(super) keys: Budget,
 }
 
 pub(super) struct SendKey {
@@ -80,6 +86,8 @@ impl Peer {
             watch: Watch::default(),
             round_trip: RoundTrip::default(),
             udp_turned: None,
+            consequences: CONSEQUENCES,
+            keys: KEYS,
         }
     }
 

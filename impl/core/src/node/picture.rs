@@ -34,16 +34,32 @@ impl Stale {
 }
 
 impl Node {
-    /// Publishes a new picture if the one in force no longer holds.
+    /// Publishes the picture if it is another one than the data plane has.
     pub(super) fn publish(&mut self) {
+        self.redraw();
+        if std::mem::take(&mut self.is_unpublished) {
+            let picture = Arc::clone(&self.picture);
+            self.outputs.push_back(Output::Publish(picture));
+        }
+    }
+
+    /// Draws a new picture if the one before no longer holds.
+    pub(super) fn redraw(&mut self) {
         if self.stale.is_nothing() {
             return;
         }
         let stale = std::mem::take(&mut self.stale);
         self.picture = Arc::new(self.draw(&stale));
+        self.is_unpublished = true;
         debug_assert_eq!(self.misdrawn(), None, "nobody said that it is stale");
-        self.outputs
-            .push_back(Output::Publish(Arc::clone(&self.picture)));
+    }
+
+    /// Who owns what has changed. All of it is drawn anew once, which counts for whoever has changed it first.
+    pub(super) fn owners_changed(&mut self) {
+        if !self.stale.owners {
+            self.stale.owners = true;
+            self.effort += self.subnets_heard;
+        }
     }
 
     /// Takes note of what the kernel knows of our device.

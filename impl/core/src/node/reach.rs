@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use rand_core::CryptoRng;
 
-use super::{Node, Output, Script, SocketFamily, Timer};
+use super::{Node, Output, Script, SocketFamily, Timer, limits};
 use crate::addr::Endpoint;
 use crate::dataplane::UdpPath;
 use crate::graph::{Followed, NodeId, Path};
@@ -15,7 +15,12 @@ impl Node {
     /// of the names: scripts, keys, path MTU. A new neighbour tells all its edges at once; one time
     /// for all of them is enough, as long as nobody asks who is reachable in between.
     pub(super) fn settle(&mut self, now: Instant, rng: &mut dyn CryptoRng) {
-        let Followed { rerouted, touched } = self.routes.follow(&mut self.graph);
+        let Followed {
+            rerouted,
+            touched,
+            searched,
+        } = self.routes.follow(&mut self.graph);
+        self.effort += searched + rerouted.len() * limits::EDGES_A_NODE;
         // Where others see a node is a part of its picture, and weights make the tree.
         let targets = touched.into_iter().map(|(_, to)| to);
         self.stale.peers.extend(targets);
@@ -31,13 +36,22 @@ impl Node {
             let Some(peer) = self.peers.get(id) else {
                 continue;
             };
-            // What it owns is nobody's, or everybody's, from now on.
-            self.stale.owners |= !peer.subnets.is_empty();
-            match (peer.path.is_some(), path) {
+            let (was_up, owns_nothing) = (peer.path.is_some(), peer.subnets.is_empty());
+            if !owns_nothing {
+                // What it owns is nobody's, or everybody's, from now on.
+                self.owners_changed();
+            }
+            match (was_up, path) {
                 (false, Some(path)) => self.came_up(id, path, now, rng),
                 (true, None) => self.went_down(id),
                 (true, Some(path)) => self.moved(id, path, now, rng),
                 (false, None) => {}
+            }
+        }
+        for id in std::mem::take(&mut self.deserted) {
+            let me = self.me();
+            if !self.is_reachable(id) && self.graph.remove_edge(id, me).is_some() {
+                self.withdraw_edge(id, me, None, rng);
             }
         }
     }

@@ -20,7 +20,11 @@ impl Node {
         now: Instant,
         rng: &mut dyn CryptoRng,
     ) {
-        if self.asks_of_us(&request) && !self.within_allowance(conn, now) {
+        if is_about_keys(&request) {
+            if !self.may_speak_of_keys(conn, line, now) {
+                return;
+            }
+        } else if !self.within_allowance(conn, now) {
             tracing::warn!(
                 "closing the connection with {}: it floods us with requests",
                 self.speaker(conn)
@@ -29,7 +33,7 @@ impl Node {
             return;
         }
         if needs_paths(&request) {
-            self.settle(now, rng);
+            self.settle_early(now, rng);
         }
         match request {
             Request::Ping => self.send(conn, &Request::Pong),
@@ -57,21 +61,6 @@ impl Node {
         }
     }
 
-    /// Whether a request costs us more than passing it on: keys of others do not.
-    fn asks_of_us(&self, request: &Request) -> bool {
-        match request {
-            Request::ReqKey { to, .. } => *to == self.settings.name,
-            Request::AnsKey(answer) => answer.to == self.settings.name,
-            _ => true,
-        }
-    }
-
-    fn within_allowance(&mut self, conn: ConnId, now: Instant) -> bool {
-        let link = self.links.get_mut(&conn);
-        let active = link.and_then(|link| link.active.as_mut());
-        active.is_some_and(|active| active.allowance.take(now))
-    }
-
     fn add_subnet(
         &mut self,
         conn: ConnId,
@@ -97,7 +86,7 @@ impl Node {
         }
         if self.settings.trust.is_strict() {
             tracing::warn!("{owner} announces {subnet}, which our files do not give it");
-            self.pass_on(line, conn);
+            self.pass_on(line, conn, now);
             return;
         }
         let full = self.subnets_heard >= limits::SUBNETS_IN_ALL;
@@ -107,9 +96,9 @@ impl Node {
         }
         self.subnets_heard += 1;
         peer.subnets.insert(subnet);
-        self.stale.owners = true;
+        self.owners_changed();
         self.subnet_script(id, subnet, true);
-        self.pass_on(line, conn);
+        self.pass_on(line, conn, now);
         if let SubnetAddr::Mac(mac) = subnet.addr
             && self.leases.contains_key(&mac)
         {
@@ -139,7 +128,7 @@ impl Node {
         if !peer.subnets.contains(&subnet) {
             // Others may have believed in it.
             if self.settings.trust.is_strict() {
-                self.pass_on(line, conn);
+                self.pass_on(line, conn, now);
             }
             return;
         }
@@ -148,13 +137,13 @@ impl Node {
             return;
         }
         if self.settings.trust.is_strict() {
-            self.pass_on(line, conn);
+            self.pass_on(line, conn, now);
             return;
         }
         peer.subnets.remove(&subnet);
         self.subnets_heard = self.subnets_heard.saturating_sub(1);
-        self.stale.owners = true;
-        self.pass_on(line, conn);
+        self.owners_changed();
+        self.pass_on(line, conn, now);
         self.subnet_script(id, subnet, false);
     }
 
@@ -204,7 +193,7 @@ impl Node {
             return;
         }
         self.graph.set_edge(from, to, edge);
-        self.pass_on(line, conn);
+        self.pass_on(line, conn, now);
     }
 
     fn del_edge(
@@ -237,12 +226,12 @@ impl Node {
             }
             return;
         }
-        self.pass_on(line, conn);
+        self.pass_on(line, conn, now);
         self.graph.remove_edge(from, to);
-        self.settle(now, rng);
-        if !self.is_reachable(to) && self.graph.remove_edge(to, self.me()).is_some() {
-            self.withdraw_edge(to, self.me(), None, rng);
+        if self.graph.edge(to, self.me()).is_some() {
+            self.deserted.push(to);
         }
+        self.settle_early(now, rng);
     }
 
     /// Tells a new neighbour all subnets and edges, in the order of the names; a tunnel server
@@ -343,6 +332,11 @@ impl Node {
             rng,
         ))
     }
+}
+
+/// Whether a request is about the key of one node for one other: whoever wants it asks again.
+fn is_about_keys(request: &Request) -> bool {
+    matches!(request, Request::ReqKey { .. } | Request::AnsKey(_))
 }
 
 /// Whether acting on a request asks who is reachable. Subnets do not: whoever becomes reachable

@@ -1,10 +1,12 @@
 //! Whose word about subnets and edges is taken: everybody's, the operator's, or next to nobody's.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use rand_core::CryptoRng;
 
 use super::{ConnId, Node};
+use crate::gossip::units;
 use crate::graph::NodeId;
 use crate::name::NodeName;
 use crate::subnet::Subnet;
@@ -51,10 +53,10 @@ impl Node {
                 .any(|node| **node == self.settings.name || Some(*node) == neighbour())
     }
 
-    /// Tells a line to everybody but the neighbour it came from.
-    pub(super) fn pass_on(&mut self, line: &[u8], conn: ConnId) {
-        if self.settings.trust.introduces() {
-            self.flood(line, Some(conn));
+    /// Tells a line to everybody but the neighbour it came from, who answers for it.
+    pub(super) fn pass_on(&mut self, line: &[u8], conn: ConnId, now: Instant) {
+        if self.settings.trust.introduces() && self.flood(line, Some(conn)) {
+            self.charge(conn, units(line), now);
         }
     }
 

@@ -18,6 +18,8 @@ use crate::ends::{End, identity, key, name};
 const ID: &[u8] = b"0 mallory 17\n";
 
 pub(crate) const CONN: ConnId = ConnId(1);
+/// Of the second neighbour, if there is one.
+pub(crate) const BYSTANDER: ConnId = ConnId(2);
 pub(crate) const PING_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A node with one neighbour, mallory, who says what a test wants her to.
@@ -29,8 +31,10 @@ pub(crate) struct Siege {
     pub(crate) rng: StdRng,
     /// The version in mallory's ID.
     version: &'static str,
-    /// What the node wanted, except to write to mallory.
+    /// What the node wanted, except to write to her or to the bystander.
     pub(crate) outputs: Vec<Output>,
+    /// A second neighbour, bob, and the bytes that wait for him.
+    bystander: Option<(End, Arc<Backlog>)>,
     /// `Weight` in its host file of her, milliseconds.
     weight: Option<i32>,
 }
@@ -78,6 +82,7 @@ impl Siege {
             rng,
             version,
             outputs: Vec::new(),
+            bystander: None,
             weight,
         };
         let peer = SocketAddr::from(([192, 0, 2, 66], 40_000));
@@ -98,7 +103,15 @@ impl Siege {
         self.node.handle(input, self.now, &mut self.rng);
         while let Some(output) = self.node.poll_output() {
             match output {
-                Output::Send { bytes, .. } => self.mallory.take(&bytes),
+                Output::Send { conn, bytes } if conn == CONN => self.mallory.take(&bytes),
+                Output::Send { bytes, .. } => {
+                    if let Some((bob, waiting)) = &mut self.bystander {
+                        waiting.add(bytes.len());
+                        if !bob.is_active() {
+                            bob.take(&bytes);
+                        }
+                    }
+                }
                 Output::LoadHost { conn, .. } => {
                     let host = HostConfig {
                         weight: self.weight,
@@ -111,6 +124,43 @@ impl Siege {
                 other => self.outputs.push(other),
             }
         }
+    }
+
+    /// Another neighbour, bob, takes part: he reads nothing after the handshake unless a test has it so.
+    pub(crate) fn joined(mut self) -> Self {
+        let bob = End::initiator(identity("bob", key(1024, 1)), "alice", key(1024, 0));
+        let backlog = Arc::<Backlog>::default();
+        self.bystander = Some((bob, Arc::clone(&backlog)));
+        self.tell(Input::Accepted {
+            conn: BYSTANDER,
+            peer: SocketAddr::from(([192, 0, 2, 2], 40_000)),
+            backlog,
+        });
+        while let Some((bob, _)) = &mut self.bystander {
+            let bytes = bob.output();
+            if bytes.is_empty() {
+                break;
+            }
+            self.tell(Input::Meta {
+                conn: BYSTANDER,
+                bytes: &bytes,
+            });
+        }
+        self.say(&["12 2 bob alice 192.0.2.1 655 c 1"]);
+        assert!(self.came_up().contains(&"bob".to_owned()));
+        self.outputs.clear();
+        self.read_by_bystander();
+        self
+    }
+
+    /// Bob reads all that waits for him; how many bytes that was.
+    pub(crate) fn read_by_bystander(&self) -> usize {
+        let waiting = self.bystander.as_ref().map(|(_, waiting)| waiting);
+        waiting.map_or(0, |waiting| {
+            let bytes = waiting.bytes();
+            waiting.sub(bytes);
+            bytes
+        })
     }
 
     /// Lets the node hear what mallory has to say.
@@ -147,8 +197,22 @@ impl Siege {
     }
 
     pub(crate) fn closed(&self) -> bool {
-        let close = |output: &Output| matches!(output, Output::Close { .. });
-        self.outputs.iter().any(close)
+        !self.ended().is_empty()
+    }
+
+    /// The connections that the node has closed.
+    pub(crate) fn ended(&self) -> Vec<ConnId> {
+        let ended = |output: &Output| match output {
+            Output::Close { conn, .. } => Some(*conn),
+            _ => None,
+        };
+        self.outputs.iter().filter_map(ended).collect()
+    }
+
+    /// How many pictures were published.
+    pub(crate) fn pictures(&self) -> usize {
+        let picture = |output: &&Output| matches!(output, Output::Publish(_));
+        self.outputs.iter().filter(picture).count()
     }
 
     pub(crate) fn came_up(&self) -> Vec<String> {

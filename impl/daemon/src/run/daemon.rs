@@ -36,6 +36,8 @@ use crate::status::{Asked, Server};
 const SCRIPTS_GRACE: Duration = Duration::from_secs(60);
 /// Events of meta connections taken at once.
 const EVENTS_AT_ONCE: usize = 64;
+/// How long they are taken at most before anything else has its turn; ours. So many handshakes take about as long.
+const EVENTS_TAKE: Duration = Duration::from_millis(100);
 /// Reports of the packet threads taken at once.
 const REPORTS_AT_ONCE: usize = 256;
 
@@ -156,10 +158,11 @@ impl Daemon {
                     self.obey(caught);
                 }
                 Some((conn, event)) = self.channels.from_meta.recv() => {
+                    let end = Instant::now() + EVENTS_TAKE;
                     self.heard(conn, event);
                     // What a crowd says is passed on together.
                     for _ in 0..EVENTS_AT_ONCE {
-                        if self.node.has_frames_to_send() { break }
+                        if self.node.has_much_to_do() || Instant::now() >= end { break }
                         let Ok((conn, event)) = self.channels.from_meta.try_recv() else { break };
                         self.heard(conn, event);
                     }
@@ -181,7 +184,7 @@ impl Daemon {
                     self.feed(Input::Up(frame));
                     // Those that are dropped count for nothing, and must not keep us here.
                     for _ in 0..REPORTS_AT_ONCE {
-                        if self.node.has_frames_to_send() { break }
+                        if self.node.has_much_to_do() { break }
                         let Ok(frame) = self.reports.frames.try_recv() else { break };
                         self.feed(Input::Up(frame));
                     }
