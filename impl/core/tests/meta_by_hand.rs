@@ -251,6 +251,8 @@ fn limits_of_ours_cost_a_request_but_not_the_connection() {
             "12 1 a b \x1b[2J 655 c 5".to_owned(),
             "12 1 a b 192.0.2.1 655 c 99999999999".to_owned(),
             "10 1 a 65537.2.3.4".to_owned(),
+            "4294967306 1f a 10.0.0.0/8".to_owned(),
+            "10f a 10.0.0.0/8".to_owned(),
         ] {
             assert_eq!(hand.say(&line), Ok(()), "{line}");
         }

@@ -28,6 +28,7 @@ pub(crate) const ALL: &[Family] = &[
     family("packets", packets),
     family("opaque_addresses", opaque_addresses),
     family("odd_numbers", odd_numbers),
+    family("odd_requests", odd_requests),
     family("handshake", handshake),
 ];
 
@@ -342,6 +343,23 @@ fn odd_numbers(w: &mut Writer) {
     w.say(line);
     let after = w.some_line();
     w.say(after);
+}
+
+/// Requests by numbers that are too large, that end within their word, or that are longer than text may be.
+fn odd_requests(w: &mut Writer) {
+    let near = w.far();
+    w.attach(&near);
+    let (nonce, subnet) = (w.nonce(), w.subnet());
+    let long = format!("{nonce:0>2060}");
+    w.script.nonces.insert(long.clone());
+    let line = match w.rng.random_range(0..5) {
+        0 => format!("4294967306 {nonce} {near} {subnet}"),
+        1 => format!("10f {near} {subnet}"),
+        2 => format!("10 {nonce}{near} {subnet}"),
+        3 => format!("{:0>2060} {nonce} {near} {subnet}", 10),
+        _ => format!("10 {long} {near} {subnet}"),
+    };
+    w.say(line);
 }
 
 /// Something else where a request of the handshake is due.

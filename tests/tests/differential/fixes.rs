@@ -70,7 +70,7 @@ const ONCE_ACTIVE: &[Fix] = &[
         cause: |words| {
             words
                 .first()
-                .is_some_and(|word| word.parse::<u8>().is_err())
+                .is_some_and(|word| word.parse::<u8>().is_err() && !is_misread_request(word))
         },
         effect: Difference::ours_gave_up,
     },
@@ -79,13 +79,15 @@ const ONCE_ACTIVE: &[Fix] = &[
     Fix {
         name: "lines with misread numbers are ignored",
         cause: |words| match words {
+            ["10" | "11", nonce, ..] if is_cut(nonce) => true,
             ["10" | "11", _, _, subnet, ..] => subnet.split(['.', ':', '/', '#']).any(is_misread),
             ["12", _, _, _, _, port, options, weight, ..] => {
                 port.parse::<u16>().is_err()
                     || u32::from_str_radix(options, 16).is_err()
                     || weight.parse::<i32>().is_err()
             }
-            _ => false,
+            [number, ..] => is_misread_request(number),
+            [] => false,
         },
         effect: |found| ["forwarded", "known"].contains(&found.what) && found.ours.is_empty(),
     },
@@ -93,10 +95,7 @@ const ONCE_ACTIVE: &[Fix] = &[
     // it tells. Some such lines pass, so that ours closes for none.
     Fix {
         name: "fields behind a cut nonce are not read",
-        cause: |words| {
-            matches!(words, ["12" | "13" | "14", nonce, ..]
-                if nonce.bytes().any(|byte| !byte.is_ascii_hexdigit()))
-        },
+        cause: |words| matches!(words, ["10" | "11" | "12" | "13" | "14", nonce, ..] if is_cut(nonce)),
         effect: |found| found.ends == ["nothing", "connection"],
     },
     // The reference resolves `http` to 80 and knows its own interfaces in `fe80::1%eth0`; both may mean something else
@@ -160,6 +159,19 @@ fn is_probe(line: &str) -> bool {
         && words
             .nth(1)
             .is_some_and(|hex| hex.get(24..28) == Some("0000"))
+}
+
+/// A word that is no number, but for the reference that of a request which is passed on as it came.
+fn is_misread_request(word: &str) -> bool {
+    let end = word.find(|c: char| !c.is_ascii_digit());
+    let digits = &word[..end.unwrap_or(word.len())];
+    let read = digits.parse::<u64>().unwrap_or(0) % (1 << 32);
+    word.parse::<u8>().is_err() && (10..=16).contains(&read)
+}
+
+/// A nonce that ends before its word does.
+fn is_cut(nonce: &str) -> bool {
+    nonce.bytes().any(|byte| !byte.is_ascii_hexdigit())
 }
 
 /// A group of an address with a sign, with `0x`, or with more digits than it has room for.

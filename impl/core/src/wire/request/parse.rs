@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 use super::{Ack, AddEdge, AnsKey, AnsKeyMaterial, MetaKey, Request, RequestError, Version};
 use crate::addr::{Endpoint, WordError};
 use crate::constants::{MAX_LINE, MAX_WORD};
-use crate::name::NodeName;
+use crate::name::{NameError, NodeName};
 use crate::options::Options;
 use crate::scanf::rest_of_number;
 use crate::subnet::Subnet;
@@ -26,10 +26,8 @@ impl Request {
             return Err(RequestError::Nul);
         }
         let mut words = Words { rest: line };
-        let number = words
-            .next()
-            .and_then(|word| word.parse().ok())
-            .ok_or(RequestError::NotANumber)?;
+        let word = words.up_to(MAX_LINE).ok_or(RequestError::NotANumber)?;
+        let number: i32 = word.parse().map_err(|_| no_request_number(word))?;
         let request = title(number).ok_or(RequestError::Unknown { number })?;
         let mut fields = Fields { words, request };
         Ok(match number {
@@ -54,17 +52,17 @@ impl Request {
             8 => Self::Ping,
             9 => Self::Pong,
             10 => Self::AddSubnet {
-                nonce: fields.nonce(|_| false)?,
+                nonce: fields.nonce()?,
                 owner: fields.name("owner")?,
                 subnet: fields.subnet()?,
             },
             11 => Self::DelSubnet {
-                nonce: fields.nonce(|_| false)?,
+                nonce: fields.nonce()?,
                 owner: fields.name("owner")?,
                 subnet: fields.subnet()?,
             },
             12 => {
-                let nonce = fields.nonce(is_name)?;
+                let nonce = fields.nonce()?;
                 let (from, to) = fields.edge()?;
                 Self::AddEdge(AddEdge {
                     nonce,
@@ -79,12 +77,12 @@ impl Request {
                 })
             }
             13 => {
-                let nonce = fields.nonce(is_name)?;
+                let nonce = fields.nonce()?;
                 let (from, to) = fields.edge()?;
                 Self::DelEdge { nonce, from, to }
             }
             14 => Self::KeyChanged {
-                nonce: fields.nonce(is_name)?,
+                nonce: fields.nonce()?,
                 node: fields.name("node")?,
             },
             15 => Self::ReqKey {
@@ -136,25 +134,61 @@ pub(super) fn title(number: i32) -> Option<&'static str> {
     })
 }
 
-/// Words of a line: separated by any ASCII white space, cut at [`MAX_WORD`] bytes.
+/// What is wrong with a word that is not a request number: only ours if tincd reads one in it, of a request that nodes
+/// pass on as it came, and can do with what that leaves of the word.
+fn no_request_number(word: &str) -> RequestError {
+    let unsigned = word.strip_prefix(['+', '-']).unwrap_or(word);
+    let digits = unsigned.chars().map_while(|c| c.to_digit(10));
+    // Bits that there is no room for are lost (atoi(3)).
+    let read = digits.fold(0_i32, |read, digit| {
+        read.wrapping_mul(10).wrapping_add_unsigned(digit)
+    });
+    let number = if word.starts_with('-') {
+        read.wrapping_neg()
+    } else {
+        read
+    };
+    let passes = |rest: &str| match number {
+        10..=14 => rest.is_empty() || rest_of_number(rest, 16).is_some(),
+        15 | 16 => rest.is_empty() || is_name(rest),
+        // Nobody passes on the others. What follows a PACKET would be taken for lines.
+        _ => false,
+    };
+    match title(number) {
+        Some(request) if rest_of_number(word, 10).is_some_and(passes) => RequestError::Number {
+            request,
+            field: "request number",
+        },
+        _ => RequestError::NotANumber,
+    }
+}
+
+/// Words of a line: separated by any ASCII white space. Text is cut at [`MAX_WORD`] bytes, numbers are not.
 ///
 /// A word that is not UTF-8 comes out as the replacement character, which no field takes.
 struct Words<'a> {
     rest: &'a [u8],
 }
 
-impl<'a> Iterator for Words<'a> {
-    type Item = &'a str;
-
-    fn next(&mut self) -> Option<&'a str> {
+impl<'a> Words<'a> {
+    /// The next word if that has at most so many bytes, else as much of it.
+    fn up_to(&mut self, most: usize) -> Option<&'a str> {
         // `is_ascii_whitespace` leaves out the vertical tab, which the C locale has.
         let blank = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0x0b;
         let start = self.rest.iter().position(|byte| !blank(byte))?;
         let (_, rest) = self.rest.split_at(start);
         let len = rest.iter().position(blank).unwrap_or(rest.len());
-        let (word, rest) = rest.split_at(len.min(MAX_WORD));
+        let (word, rest) = rest.split_at(len.min(most));
         self.rest = rest;
         Some(str::from_utf8(word).unwrap_or("\u{fffd}"))
+    }
+}
+
+impl<'a> Iterator for Words<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        self.up_to(MAX_WORD)
     }
 }
 
@@ -166,7 +200,16 @@ struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     fn word(&mut self, field: &'static str) -> Result<&'a str, RequestError> {
-        self.words.next().ok_or(RequestError::Missing {
+        self.up_to(MAX_WORD, field)
+    }
+
+    /// A word with a number in it, of which tincd reads every digit.
+    fn numeral(&mut self, field: &'static str) -> Result<&'a str, RequestError> {
+        self.up_to(MAX_LINE, field)
+    }
+
+    fn up_to(&mut self, most: usize, field: &'static str) -> Result<&'a str, RequestError> {
+        self.words.up_to(most).ok_or(RequestError::Missing {
             request: self.request,
             field,
         })
@@ -181,7 +224,7 @@ impl<'a> Fields<'a> {
 
     /// A number behind which tincd wants another.
     fn number(&mut self, field: &'static str) -> Result<i32, RequestError> {
-        let word = self.word(field)?;
+        let word = self.numeral(field)?;
         let leaves_a_number = |rest: &str| rest.is_empty() || rest_of_number(rest, 10).is_some();
         word.parse()
             .map_err(|_| self.no_number(field, word, 10, leaves_a_number))
@@ -189,7 +232,7 @@ impl<'a> Fields<'a> {
 
     /// A number behind which tincd wants no number.
     fn last_number(&mut self, field: &'static str) -> Result<i32, RequestError> {
-        let word = self.word(field)?;
+        let word = self.numeral(field)?;
         word.parse()
             .map_err(|_| self.no_number(field, word, 10, |_| true))
     }
@@ -268,17 +311,17 @@ impl<'a> Fields<'a> {
     }
 
     /// Its value means nothing beyond making a line unique, so one of another form than ours is no error. If it ends
-    /// with other characters, tincd takes these for the next field, and the line may pass if that can be.
-    fn nonce(&mut self, passes: impl Fn(&str) -> bool) -> Result<u32, RequestError> {
-        let word = self.word("nonce")?;
+    /// with other characters, tincd takes these for the next field, a name, and the line may pass if that can be.
+    fn nonce(&mut self) -> Result<u32, RequestError> {
+        let word = self.numeral("nonce")?;
         if rest_of_number(word, 16) == Some("") {
             return Ok(u32::from_str_radix(word, 16).unwrap_or(u32::MAX));
         }
-        Err(self.no_number("nonce", word, 16, passes))
+        Err(self.no_number("nonce", word, 16, is_name))
     }
 
     fn options(&mut self) -> Result<Options, RequestError> {
-        let word = self.word("options")?;
+        let word = self.numeral("options")?;
         u32::from_str_radix(word, 16).map(Options).map_err(|_| {
             let weight_follows = Words { ..self.words }.next().is_some();
             self.no_number("options", word, 16, |rest| match rest {
@@ -289,15 +332,19 @@ impl<'a> Fields<'a> {
     }
 
     fn packet_length(&mut self) -> Result<usize, RequestError> {
-        match self.word("length")?.parse() {
+        match self.numeral("length")?.parse() {
             Ok(len) if len <= MAX_LINE => Ok(len),
             _ => Err(self.malformed("length")),
         }
     }
 }
 
+/// Whether tincd takes a text for a name, however long.
 fn is_name(text: &str) -> bool {
-    text.parse::<NodeName>().is_ok()
+    matches!(
+        text.parse::<NodeName>(),
+        Ok(_) | Err(NameError::TooLong { .. })
+    )
 }
 
 #[cfg(test)]

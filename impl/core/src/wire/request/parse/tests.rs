@@ -2,7 +2,6 @@ mod properties;
 
 use super::*;
 use crate::subnet::SubnetError;
-use crate::wire::request::NameError;
 
 fn parse(line: &str) -> Result<Request, RequestError> {
     Request::parse(line.as_bytes())
@@ -164,6 +163,23 @@ fn what_is_beyond_the_longest_word_is_the_next_word() {
 }
 
 #[test]
+fn a_number_is_one_word_however_long_it_is() {
+    let zeros = "0".repeat(MAX_WORD);
+    for (before, number) in [
+        ("", "10 1f a 10.0.0.0/8"),
+        ("10 ", "1f a 10.0.0.0/8"),
+        ("12 1 a b 192.0.2.1 655 ", "c 5"),
+        ("12 1 a b 192.0.2.1 655 c ", "5"),
+        ("16 a b 00 ", "427 672 4 0"),
+        ("17 ", "100"),
+    ] {
+        let short = parse(&format!("{before}{number}"));
+        assert!(short.is_ok());
+        assert_eq!(parse(&format!("{before}{zeros}{number}")), short);
+    }
+}
+
+#[test]
 fn numbers_that_no_request_has_are_refused() {
     for number in [-1, 5, 6, 7, 18, i32::MAX, i32::MIN] {
         assert_eq!(
@@ -254,6 +270,15 @@ fn only_limits_that_tincd_lacks_are_said_to_be_ours() {
         "10 1 a 65537.2.3.4".to_owned(),
         "10 1 a 10.0.0.0/8#99999999999".to_owned(),
         "14 12g a".to_owned(),
+        format!("14 12{long}"),
+        "10 12g 10.0.0.0/8".to_owned(),
+        "10 12g a 10.0.0.0/8".to_owned(),
+        "4294967306 1f a 10.0.0.0/8".to_owned(),
+        "-4294967286 1f a 10.0.0.0/8".to_owned(),
+        "10f a 10.0.0.0/8".to_owned(),
+        "14-1 a".to_owned(),
+        "15a b".to_owned(),
+        "4294967312 a b 00 427 672 4 0".to_owned(),
         "13 12g a b".to_owned(),
         "12 1 a b 192.0.2.1 655 0x10 5".to_owned(),
         "12 1 a b 192.0.2.1 655 1-5".to_owned(),
@@ -277,7 +302,12 @@ fn only_limits_that_tincd_lacks_are_said_to_be_ours() {
         "12 1 a b 192.0.2.1 655 1x 5",
         "12 1 a b 192.0.2.1 655 -3",
         "14 1.2.3 a",
-        "10 12g a 10.0.0.0/8",
+        "10x 1f a 10.0.0.0/8",
+        "15-b",
+        "8x",
+        "4294967300 655 1 c",
+        "4294967313 100",
+        "17x 100",
         "10 1 a 10.0.0.0/99999999999",
         "10 1 a 2001:0x::/48",
         "16 a b 00 427x 672 4 0",
