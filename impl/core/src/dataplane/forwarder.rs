@@ -114,10 +114,11 @@ impl Forwarder {
         match too_big::judge(frame, path.mtu) {
             Verdict::Send => {
                 clamp_mss(frame, source, via, forwarding);
-                if let Some(key) = &path.out_key {
+                // Only what is sealed can be lost when its key is given up.
+                let sealed_by = send(frame, owner, origin.tcp_bound(), forwarding, egress);
+                if let Some(key) = sealed_by {
                     key.keep(frame, now);
                 }
-                send(frame, owner, origin.tcp_bound(), forwarding, egress);
             }
             Verdict::Refuse(refusal) => self.tell(&refusal, source, forwarding, now, egress),
             Verdict::Fragment(fragments) => {
@@ -162,5 +163,56 @@ impl Forwarder {
             _ => None,
         };
         give_back(&refusal.answer(router), source, forwarding, egress);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rand::SeedableRng as _;
+    use rand::rngs::StdRng;
+
+    use super::super::{OutKey, PeerPath, Policy, UdpPath};
+    use super::*;
+    use crate::crypto::algorithm::PacketSpec;
+    use crate::crypto::packet::PacketKey;
+    use crate::graph::Graph;
+    use crate::options::Options;
+
+    #[test]
+    fn only_a_frame_that_was_sealed_is_kept_to_be_sent_again() {
+        let mut graph = Graph::new("me".parse().unwrap());
+        let [from, to] = ["from", "to"].map(|name| graph.intern(&name.parse().unwrap()));
+        let key = PacketKey::generate(PacketSpec::default(), &mut StdRng::seed_from_u64(1));
+        for (len, tcp_bound, is_kept) in [(60, false, true), (61, false, false), (60, true, false)]
+        {
+            let key = Arc::new(OutKey::new(&key));
+            let path = PeerPath {
+                via: to,
+                nexthop: to,
+                options: Options::PMTU_DISCOVERY,
+                mtu: 1518,
+                min_mtu: 60,
+                udp: Some(UdpPath {
+                    address: ([192, 0, 2, 1], 655).into(),
+                    socket: 0,
+                }),
+                out_key: Some(Arc::clone(&key)),
+                in_keys: Vec::new(),
+                known_at: Vec::new(),
+            };
+            let mut forwarding = Forwarding::alone(graph.me(), Policy::default());
+            forwarding.peers.insert(to, Arc::new(path));
+            let origin = Origin::Meta {
+                peer: from,
+                tcp_bound,
+            };
+            let (now, mut egress) = (Instant::now(), Egress::default());
+            let mut frame = vec![0; len];
+            Forwarder::default().pass_on(&mut frame, origin, to, &forwarding, now, &mut egress);
+            assert_eq!(egress.datagrams().count(), usize::from(is_kept));
+            assert_eq!(key.take_kept(now).is_some(), is_kept);
+        }
     }
 }

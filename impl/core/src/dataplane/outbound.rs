@@ -46,8 +46,8 @@ impl Outbound {
             .forward(frame, Origin::Device, forwarding, now, egress);
     }
 
-    /// Sends the frames of a burst, with the outcome of sending one after the other, except that a sender who is told that
-    /// the first one is too long is told once.
+    /// Sends the frames of a burst, with the outcome of sending one after the other, except that a sender who is told
+    /// that the first one is too long is not told so of the others of its length.
     ///
     /// What makes them differ makes no difference to where they go, but that the last one is
     /// shorter: if the first one simply left by UDP, so do the others.
@@ -61,8 +61,12 @@ impl Outbound {
         let mut frame = std::mem::take(&mut self.frame);
         let mark = egress.mark();
         let mut as_the_first = None;
+        let mut told_of = None;
         for index in 0..burst.count() {
             let len = burst.frame_len(index);
+            if told_of == Some(len) {
+                continue;
+            }
             let is_sealed = as_the_first.as_ref().is_some_and(|(key, first)| {
                 egress.push_alike(key, first, len, |room| burst.write(index, room))
             });
@@ -76,9 +80,7 @@ impl Outbound {
             if index == 0 {
                 as_the_first = egress.sole_since(mark);
                 // Told to be shorter, once: what else may be told would be used up by the others.
-                if egress.is_only_answered_since(mark) {
-                    break;
-                }
+                told_of = egress.is_only_answered_since(mark).then_some(len);
             }
         }
         self.frame = frame;

@@ -1,7 +1,7 @@
 //! Which transport a frame takes to a node, and what happens to it on the way out.
 
 use super::egress::frame_len;
-use super::{Broadcast, Egress, Forwarding, Handling, Origin, PeerPath, Up};
+use super::{Broadcast, Egress, Forwarding, Handling, Origin, OutKey, PeerPath, Up};
 use crate::forward::mss;
 use crate::graph::NodeId;
 use crate::options::Options;
@@ -24,17 +24,16 @@ pub(super) fn next_stop(
     Some((via, forwarding.peer(via)?))
 }
 
-/// Sends a frame to a node by UDP where that is proven to work, else by meta connections.
-pub(super) fn send(
+/// Sends a frame to a node by UDP where that is proven to work, else by meta connections; tells by which key it is
+/// sealed, if by any.
+pub(super) fn send<'a>(
     frame: &[u8],
     to: NodeId,
     tcp_bound: bool,
-    forwarding: &Forwarding,
+    forwarding: &'a Forwarding,
     egress: &mut Egress,
-) {
-    let Some((mut via, mut path)) = next_stop(to, tcp_bound, forwarding) else {
-        return;
-    };
+) -> Option<&'a OutKey> {
+    let (mut via, mut path) = next_stop(to, tcp_bound, forwarding)?;
     loop {
         if tcp_bound || (forwarding.options.with(path.options)).contains(Options::TCP_ONLY) {
             break;
@@ -46,9 +45,7 @@ pub(super) fn send(
         let proven = is_proven(frame, path);
         if !proven && path.nexthop != via {
             // Sealed for the next hop instead, which routes the frame again.
-            let Some((hop, hop_path)) = next_stop(path.nexthop, false, forwarding) else {
-                return;
-            };
+            let (hop, hop_path) = next_stop(path.nexthop, false, forwarding)?;
             if hop == via {
                 break;
             }
@@ -67,7 +64,7 @@ pub(super) fn send(
             if is_probed(path) && key.used_unwatched(len) {
                 egress.report(Up::Flowing(via));
             }
-            return;
+            return Some(key);
         }
         egress.report(Up::KeyWanted(via));
         break;
@@ -76,6 +73,7 @@ pub(super) fn send(
         neighbour: path.nexthop,
         frame: frame.to_vec(),
     });
+    None
 }
 
 /// What the outer packet of a frame says: its class of service if that is to be inherited, and

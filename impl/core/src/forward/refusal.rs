@@ -10,6 +10,7 @@ use pnet_packet::ipv4::Ipv4Packet;
 use pnet_packet::ipv6::Ipv6Packet;
 
 use crate::wire::ethernet::Frame;
+use crate::wire::extension::{Upper, upper};
 use crate::wire::icmp::{self, IPV4_HEADER_LEN};
 use crate::wire::icmpv6::{self, IPV6_HEADER_LEN};
 use crate::wire::ip::Ends;
@@ -172,9 +173,14 @@ fn answerable_ipv6(payload: &[u8]) -> Option<&[u8]> {
     let length = IPV6_HEADER_LEN + usize::from(view.get_payload_length());
     let packet = payload.get(..length)?;
     let body = packet.get(IPV6_HEADER_LEN..)?;
-    // Types below 128 are errors (RFC 4443 section 2.1).
-    let is_error = view.get_next_header() == Icmpv6 && body.first().is_none_or(|&kind| kind < 128);
-    (!is_error).then_some(packet)
+    let may_be_error = match upper(view.get_next_header().0, body) {
+        // Types below 128 are errors (RFC 4443 section 2.1).
+        Upper::Header {
+            protocol, bytes, ..
+        } => protocol == Icmpv6.0 && bytes.first().is_none_or(|&kind| kind < 128),
+        Upper::LaterFragment | Upper::Missing => true,
+    };
+    (!may_be_error).then_some(packet)
 }
 
 /// The errors among ICMP messages (RFC 1122 section 3.2.2).
@@ -301,6 +307,27 @@ mod tests {
         let mut beyond = v4_frame(30);
         beyond[17] = 200;
         assert!(!refused(&beyond));
+    }
+
+    #[test]
+    fn nobody_is_told_about_errors_behind_extension_headers() {
+        let is_told = |next: u8, chain: &[u8]| {
+            let mut frame = v6_frame(chain.len());
+            frame[20] = next;
+            frame[54..].copy_from_slice(chain);
+            Refusal::new(Frame::new(&frame).unwrap(), Reason::NoSubnet).is_some()
+        };
+        // Behind destination options: an echo request, an error, and no type at all.
+        let options = [58_u8, 0, 1, 4, 0, 0, 0, 0];
+        assert!(is_told(60, &[&options[..], &[128, 0]].concat()));
+        assert!(!is_told(60, &[&options[..], &[3, 0]].concat()));
+        assert!(!is_told(60, &options));
+        let fragment = |offset: u8, kind: u8| [58, 0, 0, offset, 0, 0, 0, 9, kind, 0];
+        assert!(is_told(44, &fragment(1, 128)));
+        assert!(!is_told(44, &fragment(1, 3)));
+        assert!(!is_told(44, &fragment(9, 128)));
+        // The chain of headers ends before what it leads to.
+        assert!(!is_told(60, &[58, 1, 0, 0, 0, 0, 0, 0]));
     }
 
     proptest! {

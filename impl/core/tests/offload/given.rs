@@ -32,6 +32,13 @@ impl Given {
         self.transport() + if self.kind == Kind::Udp { 8 } else { 32 }
     }
 
+    /// The length field of the packet that an ICMP error about one of the frames quotes.
+    pub(crate) fn quoted_length(&self, answer: &[u8]) -> [u8; 2] {
+        // Behind an IP header as long as the packet's own, and the eight bytes of the error.
+        let at = self.transport() + 8 + if self.v6 { 4 } else { 2 };
+        [answer[at], answer[at + 1]]
+    }
+
     /// The frame and its header.
     pub(crate) fn frame(&self) -> (Header, Vec<u8>) {
         let mut frame = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1];
