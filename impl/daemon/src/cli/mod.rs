@@ -182,12 +182,13 @@ fn kill(layout: &Layout, signal: i32) -> ExitCode {
 }
 
 fn generate_keys(layout: &Layout, overrides: &[Override], bits: usize) -> ExitCode {
-    let set = ConfigSet::server(layout, overrides).unwrap_or_else(|error| {
+    let mut set = ConfigSet::command_line(overrides);
+    // There may be no tinc.conf yet; of one with a mistake the name may stand before it.
+    if let Err(error) = set.add_server(layout) {
         for line in unreadable(layout, &error) {
             eprintln!("{line}");
         }
-        ConfigSet::command_line(overrides)
-    });
+    }
     match keys::generate(&set, layout, bits) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -244,6 +245,18 @@ mod tests {
             panic!()
         };
         assert_eq!(options, ["-n", "vpn", "--help", "-d5"]);
+    }
+
+    #[test]
+    fn keys_go_where_the_name_says_though_a_later_line_is_wrong() {
+        let dir = crate::testing::TempDir::new();
+        dir.write("tinc.conf", "Name = me\nBroken\n");
+        let host = dir.write("hosts/me", "");
+        let layout = dir.layout();
+        generate_keys(&layout, &[], 1024);
+        let host = std::fs::read_to_string(host).unwrap();
+        assert!(host.contains("RSA PUBLIC KEY"), "{host}");
+        assert!(!layout.nameless_public_key().exists());
     }
 
     #[test]

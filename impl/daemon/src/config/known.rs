@@ -82,10 +82,14 @@ pub(crate) fn remarks(set: &ConfigSet) -> Vec<BadValue> {
             match known {
                 Some((_, Works)) => None,
                 Some((_, NoEffect(why))) => Some(BadValue::new(entry, *why)),
-                None => Some(match nearest(&entry.key) {
-                    Some(name) => BadValue::new(entry, format!("unknown variable; {name}?")),
-                    None => BadValue::new(entry, "unknown variable"),
-                }),
+                None => {
+                    let why = match nearest(&entry.key) {
+                        Some(name) => format!("unknown variable; {name}?"),
+                        None => "unknown variable".to_owned(),
+                    };
+                    // It may be `PrivateKey` with a typing error.
+                    Some(BadValue::new(&entry.hidden(), why))
+                }
             }
         })
         .collect()
@@ -139,9 +143,22 @@ mod tests {
                 .map(BadValue::to_string)
                 .collect::<Vec<_>>(),
             [
-                "tinc.conf line 2: Portt = 1: unknown variable; Port?".to_owned(),
+                "tinc.conf line 2: Portt = ...: unknown variable; Port?".to_owned(),
                 format!("tinc.conf line 3: UPnP = yes: {OF_1_1}"),
-                "tinc.conf line 4: foobarbaz = 1: unknown variable".to_owned(),
+                "tinc.conf line 4: foobarbaz = ...: unknown variable".to_owned(),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_secret_under_a_misspelt_name_is_not_told() {
+        let set = ConfigSet::from_text("PrivatKey = 565995A0\nPrxy = socks5 h 1 me secret\n");
+        let said: Vec<String> = remarks(&set).iter().map(BadValue::to_string).collect();
+        assert_eq!(
+            said,
+            [
+                "tinc.conf line 1: PrivatKey = ...: unknown variable; PrivateKey?",
+                "tinc.conf line 2: Prxy = ...: unknown variable; Proxy?",
             ]
         );
     }

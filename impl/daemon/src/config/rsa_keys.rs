@@ -7,7 +7,6 @@ use v6router_core::crypto::rsa::{PrivateKey, PublicKey};
 
 use super::host::HostError;
 use super::layout::Layout;
-use super::syntax::Assignment;
 use super::values::{BadValue, Reader};
 use crate::keys;
 
@@ -36,7 +35,7 @@ pub(super) fn own(r: &mut Reader<'_>, layout: &Layout) -> Result<OwnKey, BadValu
             file.map_or_else(|| layout.private_key(), PathBuf::from),
         ));
     };
-    let hidden = hidden(private);
+    let hidden = private.hidden();
     let Some(public) = r.text("PublicKey") else {
         let why = "PublicKey has to be set too; or make a new pair of keys with -K";
         return Err(BadValue::new(&hidden, why));
@@ -52,22 +51,13 @@ pub(super) fn own(r: &mut Reader<'_>, layout: &Layout) -> Result<OwnKey, BadValu
 pub(super) fn public(r: &Reader<'_>, host_file: &Path) -> Result<PublicKey, HostError> {
     if let Some(entry) = r.text("PublicKey") {
         return PublicKey::from_hex(&entry.value)
-            .map_err(|error| BadValue::new(&hidden(entry), error.to_string()).into());
+            .map_err(|error| BadValue::new(&entry.hidden(), error.to_string()).into());
     }
     let key = match r.text("PublicKeyFile") {
         Some(entry) => keys::read_public(Path::new(&entry.value))?,
         None => keys::read_public(host_file)?,
     };
     Ok(key)
-}
-
-/// The entry as it may be printed: the value may be a secret, and is long.
-fn hidden(entry: &Assignment) -> Assignment {
-    let value = "...".to_owned();
-    Assignment {
-        value,
-        ..entry.clone()
-    }
 }
 
 #[cfg(test)]

@@ -120,7 +120,7 @@ pub(crate) enum ServerError {
 }
 
 impl ServerConfig {
-    /// Reads everything from our own set, and `router.toml`; our host file counts at its end if it can be read.
+    /// Reads everything from our own set, and `router.toml`; our host file counts at its end, as far as it can be read.
     ///
     /// # Errors
     /// At the first value with which the daemon cannot or must not start.
@@ -145,9 +145,8 @@ impl ServerConfig {
     ) -> Result<Self, ServerError> {
         let name = own_name(&set, &layout.tinc_conf().display().to_string())?;
         let mut complaints: Vec<Complaint> = Vec::new();
-        match ConfigSet::host(layout, &name, overrides) {
-            Ok(host) => set.append(host),
-            Err(error) => complaints.push(error.into()),
+        if let Err(error) = set.add_host(layout, &name, overrides) {
+            complaints.push(error.into());
         }
         complaints.extend(known::remarks(&set).into_iter().map(Complaint::from));
         let mut reader = Reader::new(&set);
@@ -163,19 +162,30 @@ impl ServerConfig {
         Ok(config)
     }
 
+    /// What makes it doubtful who owns what, where files say so.
+    pub(crate) fn doubtful_owners(&self) -> Vec<String> {
+        self.complaints
+            .iter()
+            .filter(|complaint| self.trust.is_strict() && complaint.hides_subnets())
+            .map(ToString::to_string)
+            .collect()
+    }
+
     /// Takes over what may change while the daemon runs, and names the variables whose new value
     /// only a restart puts in force.
     pub(crate) fn adopt(&mut self, new: Self) -> Vec<&'static str> {
         self.connect_to = new.connect_to;
-        if self.trust == new.trust {
-            self.owners = new.owners;
-        }
         self.numbers.pmtu = new.numbers.pmtu;
         self.listen.interface = new.listen.interface;
         self.scripts_interpreter = new.scripts_interpreter;
         self.graph_dump = new.graph_dump;
         self.hostnames = new.hostnames;
         let mut need_restart = known::need_restart(&self.source, &new.source);
+        if self.trust.is_strict() && self.trust == new.trust {
+            self.owners = new.owners;
+            // We are an owner among them.
+            need_restart.retain(|variable| *variable != "Subnet");
+        }
         let way_out = |config: &Option<RouterConfig>| {
             let router = config.as_ref();
             router.map(|router| router.gateway.is_some())
@@ -351,14 +361,39 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_host_file_of_ours_is_a_complaint_not_the_end() {
-        let config = good("", "Port\n");
+    fn a_broken_host_file_of_ours_counts_up_to_its_mistake() {
+        let config = good("", "Port = 7005\nSubnet = 10.9.0.0/16\nCipher\nPMTU = 1\n");
+        assert_eq!(config.listen.port, Some(7005.into()));
+        assert_eq!(config.subnets, ["10.9.0.0/16".parse().unwrap()]);
+        assert_eq!(config.numbers.pmtu, None);
         assert_eq!(config.complaints.len(), 1);
         assert!(
             config.complaints[0]
                 .to_string()
-                .contains("No value for variable `Port'")
+                .contains("No value for variable `Cipher'")
         );
+    }
+
+    #[test]
+    fn overrides_that_name_us_count_before_files_and_without_our_host_file() {
+        let dir = TempDir::new();
+        let read = |text: &str, option: &str| {
+            let set = ConfigSet::from_text(&format!("Name = me\n{text}"));
+            ServerConfig::read(set, &dir.layout(), &[Override::parse(option, 1).unwrap()])
+        };
+        for text in ["Port = 7001\n", ""] {
+            let config = read(text, "me.Port=7009").unwrap();
+            assert_eq!(config.listen.port, Some(7009.into()));
+        }
+        assert!(read("", "me.Mode=bogus").is_err());
+    }
+
+    #[test]
+    fn our_subnets_need_no_restart_where_files_name_owners() {
+        let strict = |host: &str| good("StrictSubnets = yes\n", host);
+        let (old, new) = ("Subnet = 10.1.0.0/16\n", "Subnet = 10.2.0.0/16\n");
+        assert_eq!(strict(old).adopt(strict(new)), [""; 0]);
+        assert_eq!(good("", old).adopt(good("", new)), ["Subnet"]);
     }
 
     #[test]

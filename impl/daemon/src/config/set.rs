@@ -23,15 +23,12 @@ impl ConfigSet {
     /// # Errors
     /// If `tinc.conf` cannot be read, or any file has a line without a value.
     pub(crate) fn server(layout: &Layout, overrides: &[Override]) -> Result<Self, FileError> {
-        let mut entries = chosen(overrides, None);
-        entries.extend(read_file(&layout.tinc_conf())?);
-        for path in conf_d(&layout.conf_d())? {
-            entries.extend(read_file(&path)?);
-        }
-        Ok(Self { entries })
+        let mut set = Self::command_line(overrides);
+        set.add_server(layout)?;
+        Ok(set)
     }
 
-    /// Only what the command line says, for `-K` in a directory that has no `tinc.conf` yet.
+    /// Only what the command line says of ourselves.
     pub(crate) fn command_line(overrides: &[Override]) -> Self {
         Self {
             entries: chosen(overrides, None),
@@ -47,9 +44,41 @@ impl ConfigSet {
         name: &NodeName,
         overrides: &[Override],
     ) -> Result<Self, FileError> {
-        let mut entries = chosen(overrides, Some(name));
-        entries.extend(read_file(&layout.host(name))?);
-        Ok(Self { entries })
+        let mut set = Self::default();
+        set.add_host(layout, name, overrides)?;
+        Ok(set)
+    }
+
+    /// Adds what `tinc.conf` and `conf.d` say.
+    ///
+    /// # Errors
+    /// As for [`Self::server`]; what stands before the mistake is added.
+    pub(crate) fn add_server(&mut self, layout: &Layout) -> Result<(), FileError> {
+        read_file(&layout.tinc_conf(), &mut self.entries)?;
+        for path in conf_d(&layout.conf_d())? {
+            read_file(&path, &mut self.entries)?;
+        }
+        Ok(())
+    }
+
+    /// Adds what is said of one host: by overrides that name it, before all files, and by its
+    /// file, behind them.
+    ///
+    /// # Errors
+    /// As for [`Self::host`]; what stands before the mistake is added.
+    pub(crate) fn add_host(
+        &mut self,
+        layout: &Layout,
+        name: &NodeName,
+        overrides: &[Override],
+    ) -> Result<(), FileError> {
+        self.entries.extend(chosen(overrides, Some(name)));
+        // The sort is stable: what files say stays in order.
+        self.entries.sort_by_key(|entry| match entry.at {
+            Span::CommandLine(nth) => nth,
+            Span::File(..) => usize::MAX,
+        });
+        read_file(&layout.host(name), &mut self.entries)
     }
 
     /// Takes out what is written at a place; whether there was something.
@@ -83,10 +112,10 @@ impl ConfigSet {
 
     #[cfg(test)]
     pub(crate) fn from_text(text: &str) -> Self {
+        let mut set = Self::default();
         let path = Path::new("tinc.conf").into();
-        Self {
-            entries: super::syntax::parse(text.as_bytes(), &path).unwrap(),
-        }
+        super::syntax::parse(text.as_bytes(), &path, &mut set.entries).unwrap();
+        set
     }
 }
 
@@ -100,12 +129,7 @@ fn chosen(overrides: &[Override], host: Option<&NodeName>) -> Vec<Assignment> {
 
 /// The `*.conf` files of the directory by name; none if it does not exist.
 fn conf_d(dir: &Path) -> Result<Vec<PathBuf>, FileError> {
-    let listed = std::fs::read_dir(dir).and_then(|entries| {
-        entries
-            .map(|entry| entry.map(|e| e.path()))
-            .collect::<io::Result<Vec<PathBuf>>>()
-    });
-    match listed {
+    match list(dir) {
         Ok(mut paths) => {
             paths.retain(|path| path.extension().is_some_and(|e| e == "conf"));
             paths.sort();
@@ -114,6 +138,13 @@ fn conf_d(dir: &Path) -> Result<Vec<PathBuf>, FileError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(FileError::Open(dir.into(), error)),
     }
+}
+
+/// What is in a directory, in no order.
+pub(super) fn list(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    std::fs::read_dir(dir)?
+        .map(|entry| entry.map(|e| e.path()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -147,6 +178,22 @@ mod tests {
         dir.write("hosts/node_one", "Port = 10\n");
         let host = ConfigSet::host(&layout, &"node_one".parse().unwrap(), &overrides).unwrap();
         assert_eq!(host.first("Port").unwrap().value, "9");
+    }
+
+    #[test]
+    fn what_the_command_line_says_of_a_host_counts_where_it_stands_and_before_files() {
+        let dir = crate::testing::TempDir::new();
+        dir.write("tinc.conf", "Port = 3\n");
+        dir.write("hosts/me", "Port = 4\n");
+        let (layout, me) = (dir.layout(), "me".parse().unwrap());
+        let overrides = [
+            Override::parse("me.Port=1", 1).unwrap(),
+            Override::parse("Port=2", 2).unwrap(),
+        ];
+        let mut set = ConfigSet::server(&layout, &overrides).unwrap();
+        set.add_host(&layout, &me, &overrides).unwrap();
+        let ports: Vec<&str> = set.all("Port").map(|a| a.value.as_str()).collect();
+        assert_eq!(ports, ["1", "2", "3", "4"]);
     }
 
     #[test]

@@ -35,6 +35,17 @@ pub(crate) struct Assignment {
     pub(crate) at: Span,
 }
 
+impl Assignment {
+    /// The same as it may be printed: the value may be a secret, or is long.
+    pub(crate) fn hidden(&self) -> Self {
+        let value = "...".to_owned();
+        Self {
+            value,
+            ..self.clone()
+        }
+    }
+}
+
 /// A `-o` option: an assignment to our own set, or to that of the host it names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Override {
@@ -109,7 +120,7 @@ pub(crate) enum FileError {
     /// Not there, not readable, too large.
     #[error("Cannot open config file {}: {}", .0.display(), describe(.1))]
     Open(Arc<Path>, io::Error),
-    /// One line is wrong, hence the whole file.
+    /// One line is wrong, and what follows it is lost.
     #[error(transparent)]
     NoValue(#[from] NoValue),
 }
@@ -140,14 +151,14 @@ pub(crate) fn describe(error: &io::Error) -> String {
 /// Largest configuration file read, bytes; ours.
 const MAX_FILE: u64 = 4 << 20;
 
-/// Reads one configuration file.
+/// Reads one configuration file, and adds to `found` what it says.
 ///
 /// # Errors
-/// If it cannot be read whole, or at its first line without a value.
-pub(crate) fn read_file(path: &Path) -> Result<Vec<Assignment>, FileError> {
+/// If it cannot be read, or at its first line without a value; what stands before that is found.
+pub(crate) fn read_file(path: &Path, found: &mut Vec<Assignment>) -> Result<(), FileError> {
     let path: Arc<Path> = path.into();
     match read_capped(&path) {
-        Ok(bytes) => Ok(parse(&bytes, &path)?),
+        Ok(bytes) => parse(&bytes, &path, found).map_err(FileError::from),
         Err(error) => Err(FileError::Open(path, error)),
     }
 }
@@ -163,12 +174,15 @@ fn read_capped(path: &Path) -> io::Result<Vec<u8>> {
     std::fs::read(path)
 }
 
-/// Reads the text of a configuration file that is, or could be, at `path`.
+/// Adds to `found` what the text of a configuration file says that is, or could be, at `path`.
 ///
 /// # Errors
-/// At the first line without a value.
-pub(crate) fn parse(bytes: &[u8], path: &Arc<Path>) -> Result<Vec<Assignment>, NoValue> {
-    let mut found = Vec::new();
+/// At the first line without a value; what stands before it is found.
+pub(crate) fn parse(
+    bytes: &[u8],
+    path: &Arc<Path>,
+    found: &mut Vec<Assignment>,
+) -> Result<(), NoValue> {
     let mut in_pem = false;
     for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         if in_pem {
@@ -201,7 +215,7 @@ pub(crate) fn parse(bytes: &[u8], path: &Arc<Path>) -> Result<Vec<Assignment>, N
             at,
         });
     }
-    Ok(found)
+    Ok(())
 }
 
 const BLANK: [char; 2] = [' ', '\t'];
@@ -221,8 +235,9 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Vec<(usize, String, String)> {
-        parse(text.as_bytes(), &Path::new("f").into())
-            .unwrap()
+        let mut found = Vec::new();
+        parse(text.as_bytes(), &Path::new("f").into(), &mut found).unwrap();
+        found
             .into_iter()
             .map(|a| {
                 let Span::File(_, line) = a.at else { panic!() };
@@ -275,16 +290,21 @@ mod tests {
 
     #[test]
     fn a_variable_without_value_names_file_and_line() {
-        let error = parse(b"A=1\nName\n", &Path::new("/etc/tinc/tinc.conf").into()).unwrap_err();
+        let path = Path::new("/etc/tinc/tinc.conf").into();
+        let mut found = Vec::new();
+        let error = parse(b"A=1\nName\nB=2\n", &path, &mut found).unwrap_err();
         assert!(error.to_string().starts_with(
             "No value for variable `Name' on line 2 while reading config file /etc/tinc/tinc.conf"
         ));
+        let keys: Vec<&str> = found.iter().map(|entry| entry.key.as_str()).collect();
+        assert_eq!(keys, ["A"]);
     }
 
     #[test]
     fn bytes_that_are_no_text_do_no_harm() {
         assert_eq!(read("A = \u{fffd}").len(), 1);
-        assert!(parse(b"\xff\xfe = \x80\n", &Path::new("f").into()).is_ok());
+        let path = Path::new("f").into();
+        assert!(parse(b"\xff\xfe = \x80\n", &path, &mut Vec::new()).is_ok());
     }
 
     #[test]

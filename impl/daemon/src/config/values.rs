@@ -144,9 +144,19 @@ pub(crate) enum Complaint {
     /// A file.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The host file of a node whose subnets only the files can tell.
-    #[error("{0}; its subnets are unknown")]
+    /// A host file, or all of them, where only files tell who owns what.
+    #[error("{0}; not all subnets are known")]
     Owner(FileError),
+}
+
+impl Complaint {
+    /// Whether a `Subnet` may be missing for it: one that is skipped, or lost with its file.
+    pub(crate) fn hides_subnets(&self) -> bool {
+        match self {
+            Self::Value(value) => value.key.eq_ignore_ascii_case("Subnet"),
+            Self::File(_) | Self::Owner(_) => true,
+        }
+    }
 }
 
 /// Where an entry is written, and what is written there.

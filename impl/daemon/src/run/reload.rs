@@ -34,13 +34,18 @@ impl Daemon {
         self.manager.ready();
     }
 
-    /// The configuration as it is in the files now, if a daemon could start with it.
+    /// The configuration as it is in the files now, if a daemon could start with it and would
+    /// know all owners: a mistake in a host file must not take subnets from the mesh.
     fn read_again(&self) -> Result<ServerConfig, Vec<String>> {
         let invocation = &self.setup.invocation;
         let (layout, overrides) = (&invocation.layout, &invocation.overrides);
         let set = ConfigSet::server(layout, overrides).map_err(|e| unreadable(layout, &e))?;
-        ServerConfig::read(set, layout, overrides)
-            .map_err(|error| vec![format!("{:#}", anyhow!(error))])
+        let config = ServerConfig::read(set, layout, overrides)
+            .map_err(|error| vec![format!("{:#}", anyhow!(error))])?;
+        match config.doubtful_owners() {
+            doubts if doubts.is_empty() => Ok(config),
+            doubts => Err(doubts),
+        }
     }
 
     fn put_in_force(&mut self, mut config: ServerConfig) {

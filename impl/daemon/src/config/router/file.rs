@@ -70,9 +70,11 @@ impl Source {
 
     pub(super) fn parse(&self) -> Result<File, RouterError> {
         toml::from_str(&self.text).map_err(|error| {
-            let reason = plain(error.message());
-            // What is missing at the top of the file is missing everywhere.
-            match error.span().filter(|span| span.start > 0) {
+            let message = error.message();
+            let reason = plain(message);
+            // What the file as a whole lacks has no line; toml places it before the first byte.
+            let lacks = message.starts_with("missing field");
+            match error.span().filter(|span| span.end > 0 || !lacks) {
                 Some(span) => self.error(span, reason),
                 None => RouterError {
                     file: self.path.clone(),
@@ -110,5 +112,27 @@ fn plain(message: &str) -> String {
     match nearest_of(found, known.iter().copied()) {
         Some(word) => format!("unknown key `{found}'; did you mean `{word}'?"),
         None => format!("unknown key `{found}'; known here: {}", known.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_file_as_a_whole_lacks_has_no_line() {
+        for (text, said) in [
+            (
+                "adress = \"2001:db8::1/64\"\n",
+                "f line 1: unknown key `adress'; did you mean `address'?",
+            ),
+            ("}\n", "f line 1: "),
+            ("[[site]]\n", "f line 1: missing field `node`"),
+            ("", "f: missing field `address`"),
+        ] {
+            let error = Source::new("f".into(), text.to_owned()).parse();
+            let error = error.unwrap_err().to_string();
+            assert!(error.starts_with(said), "{text:?}: {error}");
+        }
     }
 }
