@@ -1,5 +1,7 @@
 //! tinc.conf, the variables of all files, and router.toml.
 
+use std::io;
+
 use super::finding::{At, Code, Findings};
 use super::network::Network;
 use crate::config::{FileError, OwnNameError};
@@ -15,12 +17,19 @@ pub(super) fn check(network: &Network, found: &mut Findings) {
             "without it the daemon does not start",
             "write at least `Name = NAME' into it; `v6router init' makes a whole directory",
         ),
-        Err(error) => unreadable(error, At::file(&network.tinc_conf), found),
+        Err(error) => {
+            let why = "the daemon does not start";
+            unreadable(error, At::file(&network.tinc_conf), why, found);
+        }
     }
     for host in network.hosts.values() {
         if let Err(error) = &host.set {
-            unreadable(error, At::file(&host.path), found);
+            let why = "of one's own host file what follows is lost, of another node's all is";
+            unreadable(error, At::file(&host.path), why, found);
         }
+    }
+    for path in &network.closed {
+        found.closed(path);
     }
     name(network, found);
     let of_hosts = network
@@ -79,12 +88,15 @@ pub(super) fn check(network: &Network, found: &mut Findings) {
     }
 }
 
-fn unreadable(error: &FileError, file: At, found: &mut Findings) {
+fn unreadable(error: &FileError, file: At, why: &str, found: &mut Findings) {
     let at = match error {
         FileError::NoValue(line) => At::span(line.at()),
+        FileError::Open(path, error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            found.closed(path);
+            return;
+        }
         FileError::Open(..) => file,
     };
-    let why = "one line that cannot be read makes the whole file useless";
     found.error(
         Code::Unreadable,
         at,

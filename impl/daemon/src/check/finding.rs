@@ -188,6 +188,17 @@ impl Findings {
         );
     }
 
+    /// A file or directory that whoever checks may not read.
+    pub(crate) fn closed(&mut self, path: &Path) {
+        self.warning(
+            Code::Unreadable,
+            At::file(path),
+            "you may not read it",
+            "what is in it was not looked at, and may well be right",
+            "run as root",
+        );
+    }
+
     /// `texts` are what, why and fix.
     pub(crate) fn add(&mut self, code: Code, severity: Severity, at: At, texts: [String; 3]) {
         let [what, why, fix] = texts;

@@ -1,6 +1,7 @@
 //! Keys: ours, the others', and what packets are protected with.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 
 use v6router_core::crypto::algorithm::Digest;
@@ -29,6 +30,10 @@ fn own(network: &Network, found: &mut Findings) {
     };
     let loaded = match key {
         Ok(loaded) => loaded,
+        Err(KeyError::Open { error, .. }) if error.kind() == io::ErrorKind::PermissionDenied => {
+            found.closed(path);
+            return;
+        }
         Err(error) => {
             let at = match error {
                 KeyError::Malformed { line, .. } => At::line(path, *line),

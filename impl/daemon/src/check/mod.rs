@@ -21,7 +21,7 @@ mod subnets;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use finding::Findings;
 pub(crate) use finding::Severity;
@@ -46,7 +46,7 @@ pub(crate) enum Look {
 /// # Errors
 /// If there is no network to look at.
 pub(crate) fn examine(dir: &Path, net: Option<&str>, look: Look) -> Result<Report, NoNetwork> {
-    let place = Place::read(dir, net)?;
+    let place = Place::read(&whole(dir), net)?;
     let machine = (look != Look::Files).then(|| Machine::read(Path::new("/")));
     let mut found = findings(&place, machine.as_ref());
     if let Some(machine) = machine.filter(|_| look == Look::Machine) {
@@ -55,14 +55,27 @@ pub(crate) fn examine(dir: &Path, net: Option<&str>, look: Look) -> Result<Repor
     Ok(Report::new(&place, found))
 }
 
+/// A path that has the names of `dir` and of what it lies in, however it was written. Links stay:
+/// what lies beside a network lies beside the link to it.
+fn whole(dir: &Path) -> PathBuf {
+    let climbs = dir.components().any(|part| part == Component::ParentDir);
+    let whole = match climbs {
+        true => dir.canonicalize(),
+        false => std::path::absolute(dir),
+    };
+    whole.unwrap_or_else(|_| dir.to_owned())
+}
+
 fn findings(place: &Place, machine: Option<&Machine>) -> Findings {
     let mut found = Findings::default();
     places::check(place, &mut found);
     for network in &place.networks {
         config::check(network, &mut found);
         keys::check(network, &mut found);
-        hosts::check(network, &mut found);
-        subnets::check(network, &mut found);
+        if network.shows_hosts() {
+            hosts::check(network, &mut found);
+            subnets::check(network, &mut found);
+        }
         scripts::check(network, &mut found);
         routes::check(network, &mut found);
         forwarding::check(network, machine, &mut found);

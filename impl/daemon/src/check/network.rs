@@ -4,7 +4,8 @@ mod host;
 mod script;
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use v6router_core::dataplane::Mode;
@@ -61,6 +62,8 @@ pub(crate) struct Network {
     pub(crate) odd_hosts: Vec<PathBuf>,
     pub(crate) scripts: Vec<Script>,
     pub(crate) router: Result<Option<RouterConfig>, Vec<RouterError>>,
+    /// `hosts` and `router.toml`, if this user may not read them.
+    pub(crate) closed: Vec<PathBuf>,
 }
 
 impl Network {
@@ -76,6 +79,13 @@ impl Network {
         let layout = Layout::new(netname, Some(dir.to_owned()), None, None)?;
         let set = ConfigSet::server(&layout, &[]);
         let tinc_conf = layout.tinc_conf();
+        let mut closed = vec![layout.hosts(), layout.router_toml()];
+        closed.retain(|path| is_closed(path));
+        let mut router = router::read(&layout);
+        if !closed.is_empty() {
+            // It may be right for who can read it, or sees the host files that it speaks of.
+            router = router.map_err(|_| Vec::new());
+        }
         let mut network = Self {
             dir: dir.to_owned(),
             set,
@@ -92,7 +102,8 @@ impl Network {
             hosts: BTreeMap::new(),
             odd_hosts: Vec::new(),
             scripts: Vec::new(),
-            router: router::read(&layout),
+            router,
+            closed,
             tinc_conf,
         };
         network.read_hosts(&layout);
@@ -115,6 +126,11 @@ impl Network {
     /// Our own host file.
     pub(crate) fn own_host(&self) -> Option<&Host> {
         self.hosts.get(self.name.as_ref()?)
+    }
+
+    /// Whether it can be told which host files there are.
+    pub(crate) fn shows_hosts(&self) -> bool {
+        !self.closed.contains(&self.dir.join("hosts"))
     }
 
     /// The entries of a variable, wherever they may stand for ourselves.
@@ -286,6 +302,10 @@ impl Network {
         });
         self.scripts = scripts.collect();
     }
+}
+
+fn is_closed(path: &Path) -> bool {
+    File::open(path).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
 
 /// In the order in which they run when everything comes up.

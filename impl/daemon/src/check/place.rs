@@ -2,6 +2,7 @@
 //! begins here: what comes out is looked at, and never changes.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::network::{Network, looks_like_a_host_file};
@@ -15,6 +16,8 @@ const KEYS: [&str; 2] = ["rsa_key.priv", "rsa_key.pub"];
 /// A directory with networks, as it was when it was read.
 pub(crate) struct Place {
     pub(crate) networks: Vec<Network>,
+    /// Directories of which this user cannot tell what they are.
+    pub(crate) closed: Vec<PathBuf>,
     /// Keys and host files in directories that have no tinc.conf.
     pub(crate) strays: Vec<PathBuf>,
     /// `nets.boot`, if there is one.
@@ -35,7 +38,7 @@ pub(crate) struct NetsBoot {
 pub(crate) enum NoNetwork {
     /// Not a directory that can be read.
     #[error("{}: {error}", .dir.display())]
-    Unreadable { dir: PathBuf, error: std::io::Error },
+    Unreadable { dir: PathBuf, error: io::Error },
     /// No tinc.conf in it or one below.
     #[error("{}: there is no network here: neither a tinc.conf nor directories that have one", .0.display())]
     Empty(PathBuf),
@@ -54,16 +57,21 @@ impl Place {
             dir: dir.to_owned(),
             error,
         })?;
-        let is_net = |dir: &PathBuf| dir.join("tinc.conf").exists();
-        let own = dir.to_owned();
-        let mut found: Vec<PathBuf> = match net {
+        let candidates = match net {
             Some(net) => vec![dir.join(net)],
-            None => [own]
-                .into_iter()
-                .chain(below.clone())
-                .filter(is_net)
-                .collect(),
+            None => [dir.to_owned()].into_iter().chain(below.clone()).collect(),
         };
+        let (mut found, mut closed) = (Vec::new(), Vec::new());
+        for candidate in candidates {
+            match candidate.join("tinc.conf").try_exists() {
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    closed.push(candidate);
+                }
+                Ok(false) if net.is_none() => {}
+                // Whatever else is wrong is told when it is read.
+                _ => found.push(candidate),
+            }
+        }
         // Somebody's network without its first file.
         let looks_like_one = ["hosts", "tinc-up", "rsa_key.priv"]
             .iter()
@@ -72,7 +80,13 @@ impl Place {
             found.push(dir.to_owned());
         }
         if found.is_empty() {
-            return Err(NoNetwork::Empty(dir.to_owned()));
+            return Err(match closed.into_iter().next() {
+                Some(dir) => NoNetwork::Unreadable {
+                    dir,
+                    error: io::ErrorKind::PermissionDenied.into(),
+                },
+                None => NoNetwork::Empty(dir.to_owned()),
+            });
         }
         let (root, siblings) = match found.as_slice() {
             [only] if only == dir => {
@@ -83,7 +97,7 @@ impl Place {
         };
         let strays = siblings
             .iter()
-            .filter(|dir| !is_net(dir) && !found.contains(dir))
+            .filter(|dir| !dir.join("tinc.conf").exists() && !found.contains(dir))
             .flat_map(|dir| strays(dir));
         // Of one network that was asked for, only its own line.
         let is_picked = net.is_some() || found == [dir];
@@ -96,6 +110,7 @@ impl Place {
         }
         Ok(Self {
             strays: strays.collect(),
+            closed,
             nets_boot: boot,
             networks: found
                 .iter()
@@ -125,7 +140,7 @@ fn strays(dir: &Path) -> Vec<PathBuf> {
 }
 
 /// The directories in `dir`, by name.
-fn directories(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
+fn directories(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = fs::read_dir(dir)?.take(MAX_ENTRIES).flatten();
     let mut found: Vec<PathBuf> = entries
         .map(|entry| entry.path())
@@ -139,10 +154,12 @@ fn nets_boot(root: &Path) -> Option<NetsBoot> {
     let path = root.join("nets.boot");
     let text = fs::read_to_string(&path).ok()?;
     let lines = text.lines().enumerate();
-    let nets = lines
-        .map(|(n, line)| (n + 1, line.trim().to_owned()))
-        .filter(|(_, net)| !net.is_empty() && !net.starts_with('#'))
-        .collect();
+    let nets = lines.filter_map(|(n, line)| {
+        // Behind the network are tincd's options.
+        let net = line.split_whitespace().next();
+        let net = net.filter(|net| !net.starts_with('#'))?;
+        Some((n + 1, net.to_owned()))
+    });
     // `/etc/tinc` and `/etc/systemd`, or their copies.
     let system = root.parent().map(|etc| etc.join("systemd/system"));
     let wants = system
@@ -162,7 +179,7 @@ fn nets_boot(root: &Path) -> Option<NetsBoot> {
         .collect();
     Some(NetsBoot {
         path,
-        nets,
+        nets: nets.collect(),
         enabled,
     })
 }

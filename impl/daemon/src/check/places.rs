@@ -10,6 +10,9 @@ pub(super) fn check(place: &Place, found: &mut Findings) {
         .iter()
         .map(|network| network.dir.display().to_string());
     let nets = nets.collect::<Vec<_>>().join(", ");
+    for dir in &place.closed {
+        found.closed(dir);
+    }
     for stray in &place.strays {
         let dir = stray.parent().unwrap_or(stray);
         let is_host = dir.file_name().is_some_and(|name| name == "hosts");

@@ -95,10 +95,13 @@ fn prefix(subnet: &Subnet) -> Option<Prefix> {
 
 /// In router mode a node gets what its subnets say, and nothing else.
 fn router(network: &Network, found: &mut Findings) {
-    // Without our name, nobody knows which host file is ours.
+    // Without our name, nobody knows which host file is ours; nor what is in one that cannot be read.
     let (Some(interface), Some(_)) = (&network.interface, &network.name) else {
         return;
     };
+    if network.own_host().is_some_and(|host| host.set.is_err()) {
+        return;
+    }
     let ours = |device: &Device| matches!(device, Device::Named(name) if name == interface);
     let subnets: Vec<Prefix> = network
         .all("Subnet")

@@ -34,7 +34,7 @@ pub(super) enum InitCommand {
         #[arg(long, value_name = "PREFIX")]
         pool: Prefix,
         /// Its public address or name, by which Pis find it; repeatable
-        #[arg(long, value_name = "ADDRESS", required = true)]
+        #[arg(long, value_name = "ADDRESS", required = true, value_parser = written)]
         listen: Vec<String>,
     },
     /// A Pi that dials a server and hands its prefix on
@@ -81,6 +81,14 @@ pub(super) enum SiteCommand {
         #[arg(long, value_name = "BITS", default_value_t = SLAAC_LEN)]
         len: u8,
     },
+}
+
+/// A line without a value would make the whole host file unreadable.
+fn written(text: &str) -> Result<String, &'static str> {
+    match text.trim() {
+        "" => Err("an address or a name is wanted"),
+        text => Ok(text.to_owned()),
+    }
 }
 
 pub(super) fn init(command: InitCommand) -> ExitCode {
@@ -168,10 +176,13 @@ pub(super) fn init(command: InitCommand) -> ExitCode {
 
 /// What a command about that network has to say.
 fn named(layout: &Layout) -> String {
-    match layout.netname() {
-        Some(net) => format!(" --net {net}"),
-        None => format!(" --config {}", layout.confbase().display()),
+    let net = layout.netname();
+    let mut words = net.map_or_else(String::new, |net| format!(" --net {net}"));
+    let usual = Layout::new(net.map(str::to_owned), None, None, None);
+    if !usual.is_ok_and(|usual| usual.confbase() == layout.confbase()) {
+        words.push_str(&format!(" --config {}", layout.confbase().display()));
     }
+    words
 }
 
 pub(super) fn site(command: SiteCommand) -> ExitCode {
@@ -232,5 +243,41 @@ fn in_force(netname: Option<&str>, confbase: &Path) -> String {
             "A daemon that runs takes it over with: v6router tincd -c {} -kHUP\n",
             confbase.display()
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    #[test]
+    fn the_next_command_finds_the_directory_that_was_made() {
+        for (net, config, said) in [
+            (Some("vpn"), None, " --net vpn"),
+            (Some("vpn"), Some("/etc/tinc/vpn/"), " --net vpn"),
+            (Some("vpn"), Some("/srv/q"), " --net vpn --config /srv/q"),
+            (None, Some("/srv/q"), " --config /srv/q"),
+            (None, None, ""),
+        ] {
+            let (net, config) = (net.map(str::to_owned), config.map(PathBuf::from));
+            let layout = Layout::new(net, config, None, None).unwrap();
+            assert_eq!(named(&layout), said);
+        }
+    }
+
+    #[test]
+    fn a_server_listens_somewhere() {
+        let parse = |listen: &str| {
+            let words =
+                "v6router init server --name a --address 2001:db8::1/64 --pool 2001:db8::/56";
+            let words = words.split(' ').chain(["--listen", listen]);
+            Cli::try_parse_from(words).is_ok()
+        };
+        assert!(parse("198.51.100.10 655"));
+        assert!(!parse(""));
+        assert!(!parse(" "));
     }
 }

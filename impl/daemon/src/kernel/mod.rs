@@ -99,18 +99,23 @@ impl Keeper {
     }
 
     /// Undoes everything, each thing once: what fails stays in the journal, for the next start or
-    /// `v6router down`.
-    pub(crate) async fn restore(mut self) {
-        self.undo_all().await;
+    /// `v6router down`. In words, what that is, also if it failed at the start already.
+    pub(crate) async fn restore(mut self) -> Vec<String> {
+        let left = self.undo_all().await;
         self.journal.close();
+        left
     }
 
-    async fn undo_all(&mut self) {
+    async fn undo_all(&mut self) -> Vec<String> {
+        let mut left = Vec::new();
         for item in self.journal.items().into_iter().rev() {
             if let Err(error) = self.undo(&item).await {
-                warn!("{}", not_undone(&item, &error));
+                let complaint = not_undone(&item, &error);
+                warn!("{complaint}");
+                left.push(complaint);
             }
         }
+        left
     }
 
     /// Undoes what is in the journal, where it stays if that fails.
@@ -168,7 +173,7 @@ mod tests {
         assert_eq!(complaints.len(), 1, "{complaints:?}");
         assert!(complaints[0].contains("could not be undone"));
         // The stop is none the worse for it.
-        keeper.restore().await;
+        assert_eq!(keeper.restore().await, complaints);
         let journal = Journal::open(&path).unwrap();
         assert_eq!(journal.items(), std::slice::from_ref(&stuck));
         assert_eq!(journal.before(&stuck), Some(before));

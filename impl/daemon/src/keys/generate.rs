@@ -40,6 +40,12 @@ pub(crate) fn generate(set: &ConfigSet, layout: &Layout, bits: usize) -> anyhow:
     for path in [&private, &public] {
         has_a_place(path, layout)?;
     }
+    if real(&private) == real(&public) {
+        bail!(
+            "The two keys cannot both go to {}: whoever is given one has the other; no key was made.",
+            private.display()
+        );
+    }
     eprintln!("Generating {bits} bits keys:");
     let key = PrivateKey::generate(&mut rand::rng(), bits)?;
     // A host file that others may read is left so: the user of `-U` reads it.
@@ -110,6 +116,13 @@ fn ask(what: &str, default: PathBuf) -> anyhow::Result<PathBuf> {
         "" => Ok(default),
         given => Ok(std::path::absolute(given)?),
     }
+}
+
+/// The file that a path leads to, by whatever links; one that is not there has a directory at least.
+fn real(path: &Path) -> PathBuf {
+    let in_dir = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
+    let real = path.canonicalize().ok().or_else(in_dir);
+    real.unwrap_or_else(|| path.to_owned())
 }
 
 /// Checks that the directory of `path` is there.
@@ -190,6 +203,22 @@ mod tests {
         let error = generate(&set, &dir.layout(), BITS).unwrap_err().to_string();
         assert!(error.contains("hosts does not exist"), "{error}");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn two_keys_for_one_file_are_not_made() {
+        let dir = TempDir::new();
+        let set = ConfigSet::from_text("Name = node_one\n");
+        let private = dir.write("rsa_key.priv", "old");
+        let hosts = dir.path().join("hosts");
+        fs::create_dir(&hosts).unwrap();
+        std::os::unix::fs::symlink(&private, hosts.join("node_one")).unwrap();
+        let error = generate(&set, &dir.layout(), BITS).unwrap_err().to_string();
+        assert!(error.contains("cannot both go to"), "{error}");
+        assert_eq!(fs::read_to_string(private).unwrap(), "old");
+        // What is answered need not be there yet.
+        assert_eq!(real(&hosts.join("../new")), real(&dir.path().join("new")));
+        assert_ne!(real(&hosts.join("new")), real(&dir.path().join("new")));
     }
 
     #[test]

@@ -97,14 +97,18 @@ pub(crate) fn run(mut invocation: Invocation) -> ExitCode {
 /// Puts back what a daemon that was killed has left behind.
 ///
 /// # Errors
-/// If a daemon is at work, or the kernel does not speak with us.
+/// If a daemon is at work, the kernel does not speak with us, or something could not be put back.
 pub(crate) fn down(layout: &Layout) -> anyhow::Result<()> {
     // Nobody may start meanwhile.
     let _pidfile = PidFile::take(layout.pidfile(), layout.netname())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(routing::heal(&layout.journal()))
+    let left = runtime.block_on(routing::heal(&layout.journal()))?;
+    if !left.is_empty() {
+        bail!("{}", left.join("\n"));
+    }
+    Ok(())
 }
 
 /// Detaches if that is wanted. Nothing may have made a thread before.
@@ -283,4 +287,24 @@ async fn work(
         .clone_from(&daemon.setup.config.scripts_interpreter);
     daemon.stop(signals).await;
     outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TempDir;
+
+    #[test]
+    fn down_fails_if_something_cannot_be_put_back_and_names_it() {
+        let dir = TempDir::new();
+        let layout = dir.layout();
+        down(&layout).unwrap();
+        // A directory, which holds no value.
+        let step = r#"{"doing":{"item":{"setting":{"key":"ipv6/conf","value":"1","only":null}},
+            "before":{"settings":{"ipv6/conf":"0"}}}}"#;
+        std::fs::write(layout.journal(), step.replace('\n', "") + "\n").unwrap();
+        let error = down(&layout).unwrap_err().to_string();
+        assert!(error.contains("could not be undone"), "{error}");
+        assert!(layout.journal().exists());
+    }
 }

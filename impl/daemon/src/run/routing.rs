@@ -49,7 +49,7 @@ impl Routing {
         journal: &Path,
     ) -> anyhow::Result<Option<Self>> {
         let Some(config) = config else {
-            return heal(journal).await.map(|()| None);
+            return heal(journal).await.map(|_| None);
         };
         let open = Keeper::open(journal).await;
         let keeper = open.context("Couldn't set up addresses and routes")?;
@@ -106,17 +106,17 @@ impl Routing {
     }
 }
 
-/// Puts back what a daemon that was killed has left behind.
+/// Puts back what a daemon that was killed has left behind; in words, what could not be put back.
 ///
 /// # Errors
 /// If the kernel does not speak with us, or the journal cannot be opened.
-pub(crate) async fn heal(journal: &Path) -> anyhow::Result<()> {
-    if journal.exists() {
-        let open = Keeper::open(journal).await;
-        let keeper = open.with_context(|| format!("Couldn't heal by {}", journal.display()))?;
-        keeper.restore().await;
+pub(super) async fn heal(journal: &Path) -> anyhow::Result<Vec<String>> {
+    if !journal.exists() {
+        return Ok(Vec::new());
     }
-    Ok(())
+    let open = Keeper::open(journal).await;
+    let keeper = open.with_context(|| format!("Couldn't heal by {}", journal.display()))?;
+    Ok(keeper.restore().await)
 }
 
 /// Whether every interface is there that does not come and go.

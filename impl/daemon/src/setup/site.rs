@@ -11,9 +11,10 @@ use v6router_core::router::{InterfaceAddress, Prefix, RouterConfig, Site};
 
 use super::wrong;
 use crate::config::{ConfigSet, Layout, own_name, router};
-use crate::store::Draft;
+use crate::store::{self, Draft};
 
-/// Number of the first site: below it is room for servers and whatever else has an address there.
+/// Number of the first site: below it is room for servers and whatever else has an address there, until no other
+/// address is left.
 const FIRST: u128 = 0x11;
 /// Numbers tried; ours.
 const MOST: u128 = 1 << 16;
@@ -39,12 +40,19 @@ pub(crate) struct Added {
 /// If there is no router.toml with a pool, the site has something already, nothing is left, or it cannot be written.
 pub(crate) fn add(layout: &Layout, name: NodeName, len: u8) -> anyhow::Result<Added> {
     let path = layout.router_toml();
+    let missing = || {
+        let path = path.display();
+        anyhow::anyhow!("there is no {path}; `v6router init server' makes it")
+    };
+    let dir = layout.confbase();
+    // Until the file is written: somebody else who adds a site meanwhile would be given the same.
+    let _lock = match store::lock(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(missing()),
+        lock => lock.with_context(|| format!("cannot lock {}", dir.display()))?,
+    };
     let config = match router::read(layout) {
         Ok(Some(config)) => config,
-        Ok(None) => bail!(
-            "there is no {}; `v6router init server' makes it",
-            path.display()
-        ),
+        Ok(None) => return Err(missing()),
         Err(errors) => {
             let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
             bail!("{}", lines.join("\n"));
@@ -121,7 +129,7 @@ fn next(config: &RouterConfig, name: &NodeName, len: u8) -> anyhow::Result<Site>
             let (_, block) = blocks(0)
                 .next()
                 .with_context(|| format!("no /{len} is left in the pool, {pool}"))?;
-            let address = (FIRST..MOST).find_map(address);
+            let address = (FIRST..MOST).chain(1..FIRST).find_map(address);
             (
                 address.with_context(|| format!("no address is left in {link}"))?,
                 block,
@@ -253,7 +261,39 @@ prefix = \"2001:db8:85a3:ef11::/64\"";
         );
         assert!(!dir.path().join("hosts/node_two").exists());
         let empty = TempDir::new();
-        assert!(add(&empty.layout(), "a".parse().unwrap(), 64).is_err());
+        let nowhere = Layout::new(None, Some(empty.path().join("vpn")), None, None).unwrap();
+        for layout in [empty.layout(), nowhere] {
+            let error = add(&layout, "a".parse().unwrap(), 64).unwrap_err();
+            assert!(error.to_string().contains("init server"), "{error}");
+        }
+    }
+
+    #[test]
+    fn sites_that_are_added_at_once_are_all_there_and_share_nothing() {
+        let dir = dir();
+        std::thread::scope(|threads| {
+            for n in 0..8 {
+                let dir = &dir;
+                threads.spawn(move || added(dir, &format!("n{n}"), 64));
+            }
+        });
+        // The file is refused if two have the same.
+        assert_eq!(router::read(&dir.layout()).unwrap().unwrap().sites.len(), 9);
+    }
+
+    #[test]
+    fn every_address_of_a_narrow_link_is_given_out() {
+        let dir = TempDir::new();
+        let (server, _) = ROUTER.split_once("# in the hall").unwrap();
+        dir.write("router.toml", &server.replace("/64", "/124"));
+        dir.write("hosts/v6router", "");
+        for n in 2..16 {
+            let one = added(&dir, &format!("n{n}"), 64);
+            let address = format!("2001:db8:85a3:ef00::{n:x}/124");
+            assert_eq!(one.address.to_string(), address);
+        }
+        let error = add(&dir.layout(), "late".parse().unwrap(), 64).unwrap_err();
+        assert!(error.to_string().contains("no address is left"), "{error}");
     }
 
     proptest! {

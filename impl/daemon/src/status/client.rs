@@ -6,8 +6,10 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::de::IgnoredAny;
 use socket2::{Domain, SockAddr, Socket, Type};
 
+use super::metrics::END;
 use crate::config::describe;
 
 /// What is asked for the status as JSON.
@@ -32,6 +34,9 @@ pub(crate) enum AskError {
     /// The daemon does not know what was asked.
     #[error("the daemon does not understand: {0}")]
     Refused(String),
+    /// It has begun to answer.
+    #[error("the answer at {} was cut short", .0.display())]
+    Cut(PathBuf),
     /// Something else.
     #[error("no answer at {}: {}", .0.display(), describe(.1))]
     Broken(PathBuf, io::Error),
@@ -40,7 +45,7 @@ pub(crate) enum AskError {
 /// Asks the daemon whose socket is at `path`.
 ///
 /// # Errors
-/// If there is no answer.
+/// If there is no answer, or not all of it.
 pub(crate) fn ask(path: &Path, request: &str) -> Result<String, AskError> {
     let answer = converse(path, request).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
@@ -51,7 +56,16 @@ pub(crate) fn ask(path: &Path, request: &str) -> Result<String, AskError> {
     })?;
     match answer.strip_prefix("error: ") {
         Some(why) => Err(AskError::Refused(why.trim_end().to_owned())),
-        None => Ok(answer),
+        None if is_whole(request, &answer) => Ok(answer),
+        None => Err(AskError::Cut(path.to_owned())),
+    }
+}
+
+/// A daemon that ends, or is too slow, leaves half an answer, and nothing else tells that it is one.
+fn is_whole(request: &str, answer: &str) -> bool {
+    match request {
+        METRICS => answer.ends_with(END),
+        _ => serde_json::from_str::<IgnoredAny>(answer).is_ok(),
     }
 }
 
@@ -69,4 +83,44 @@ fn converse(path: &Path, request: &str) -> io::Result<String> {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead as _, BufReader};
+    use std::os::unix::net::UnixListener;
+    use std::thread;
+
+    use super::*;
+    use crate::testing::TempDir;
+
+    /// What we make of `answer`.
+    fn told(request: &str, answer: &str) -> Result<String, AskError> {
+        let dir = TempDir::new();
+        let path = dir.path().join("status");
+        let listener = UnixListener::bind(&path).unwrap();
+        thread::scope(|threads| {
+            threads.spawn(move || {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut line = String::new();
+                BufReader::new(&stream).read_line(&mut line).unwrap();
+                stream.write_all(answer.as_bytes()).unwrap();
+            });
+            ask(&path, request)
+        })
+    }
+
+    #[test]
+    fn half_an_answer_is_none() {
+        for (request, answer) in [
+            (JSON, "{\n  \"name\": \"pi\"\n}\n"),
+            (METRICS, "v6router_uptime_seconds 1\n# EOF\n"),
+        ] {
+            assert_eq!(told(request, answer).unwrap(), answer);
+            for end in [1, answer.len() / 2, answer.len() - 2] {
+                let half = told(request, &answer[..end]);
+                assert!(matches!(half, Err(AskError::Cut(_))), "{half:?}");
+            }
+        }
+    }
 }

@@ -4,6 +4,10 @@ use std::fmt::{self, Write as _};
 
 use super::{PathKind, Peer, Status};
 
+/// The last line, by which a page that was cut short is told from a whole one (OpenMetrics 1.0); a comment to whoever
+/// expects none.
+pub(super) const END: &str = "# EOF\n";
+
 /// The whole status, a line a sample.
 pub(crate) fn metrics(status: &Status) -> String {
     let mut page = Page::default();
@@ -12,6 +16,7 @@ pub(crate) fn metrics(status: &Status) -> String {
     if let Some(router) = &status.router {
         page.about_router(router);
     }
+    page.0.push_str(END);
     page.0
 }
 
@@ -233,7 +238,7 @@ mod tests {
             ..Status::default()
         });
         let mut family = "";
-        for line in text.lines() {
+        for line in text.strip_suffix(END).unwrap().lines() {
             let words: Vec<&str> = line.split(' ').collect();
             match words[..] {
                 ["#", "HELP", name, ..] => family = name,

@@ -2,6 +2,7 @@
 
 mod layouts;
 mod mistakes;
+mod places;
 
 use std::fs::{Permissions, set_permissions};
 use std::os::unix::fs::PermissionsExt as _;
