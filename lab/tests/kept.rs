@@ -23,6 +23,17 @@ const FEATURE: &str = "Feature: Two ends
     Then laptop reaches www within 0.5 s
 ";
 
+const AGAIN: &str = "Feature: Two ends
+
+  Scenario: It comes back
+    Given the network \"how-to\"
+    And tinc is set up as it should be
+    And all daemons run
+    When the daemon on node_one is killed
+    And the daemon on node_one is started
+    Then the daemon on node_one says \"Ready\" within 15 s
+";
+
 /// A directory with a feature that fails in one of two scenarios, and with the scenarios it is about; goes with this value.
 struct Home(PathBuf);
 
@@ -51,6 +62,15 @@ impl Drop for Home {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+/// What became of the daemons of a run, in order.
+fn states(records: &[events::Record]) -> Vec<(&str, DaemonState)> {
+    let states = records.iter().filter_map(|record| match &record.event {
+        Event::Daemon { node, state, .. } => Some((node.as_str(), *state)),
+        _ => None,
+    });
+    states.collect()
 }
 
 fn tshark(args: &[&str], file: &Path) -> String {
@@ -142,19 +162,12 @@ fn the_journal_tells_what_happened_in_order() {
         failed.last(),
         Some(&&Event::ScenarioEnded { passed: false })
     );
-    let states: Vec<(&str, DaemonState)> = failed
-        .iter()
-        .filter_map(|event| match event {
-            Event::Daemon { node, state, .. } => Some((node.as_str(), *state)),
-            _ => None,
-        })
-        .collect();
     let expected = [
         ("v6router", DaemonState::Up),
         ("node_one", DaemonState::Up),
         ("node_one", DaemonState::Down),
     ];
-    assert_eq!(states, expected);
+    assert_eq!(states(&records), expected);
     let passed = failed.iter().any(|event| match event {
         Event::Traffic { links } => links
             .iter()
@@ -178,6 +191,22 @@ fn the_journal_tells_what_happened_in_order() {
         failed: 1,
     };
     assert_eq!(records.last().unwrap().event, counts);
+}
+
+#[test]
+fn a_daemon_is_down_before_it_is_up_again() {
+    let home = Home::new("again");
+    fs::write(home.0.join("features/ends.feature"), AGAIN).unwrap();
+    let output = home.run(&["--output", "run"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let records = events::read(&home.0.join("run")).unwrap();
+    let expected = [
+        ("v6router", DaemonState::Up),
+        ("node_one", DaemonState::Up),
+        ("node_one", DaemonState::Down),
+        ("node_one", DaemonState::Up),
+    ];
+    assert_eq!(states(&records), expected);
 }
 
 #[test]

@@ -38,14 +38,15 @@ impl Sheet {
         }
     }
 
-    /// Writes all of it to `path`, in place of what is there.
+    /// Writes all of it to `path`, in place of the file that is there. What is no file itself, such as a pipe or
+    /// a link, even one to a file, stays and is written to.
     ///
     /// # Errors
     /// If it cannot be written.
     pub(crate) fn save(&self, path: &Path) -> io::Result<()> {
         let text = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // A pipe or a terminal is no file that could be replaced.
-        if path.exists() && !path.is_file() {
+        // Of the link itself: `/dev/stdout` is one, and who is root could replace it.
+        if fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
             return fs::write(path, &*text);
         }
         let mut draft = path.as_os_str().to_owned();
@@ -58,6 +59,7 @@ impl Sheet {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
     use std::path::PathBuf;
 
     use super::*;
@@ -100,5 +102,23 @@ mod tests {
         let sheet = Sheet::default();
         sheet.save(Path::new("/dev/null")).unwrap();
         assert!(!Path::new("/dev/null").is_file());
+    }
+
+    #[test]
+    fn a_link_stays_and_what_it_leads_to_is_written() {
+        let dir = scratch("link");
+        let (old, new) = (dir.join("old.xml"), dir.join("new.xml"));
+        fs::write(&old, "longer than the report").unwrap();
+        let sheet = Sheet::default();
+        write!(sheet.clone(), "report").unwrap();
+        for target in [&old, &new] {
+            let link = target.with_extension("link");
+            symlink(target, &link).unwrap();
+            sheet.save(&link).unwrap();
+            assert!(link.is_symlink());
+            assert_eq!(fs::read_to_string(target).unwrap(), "report");
+        }
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 4);
+        fs::remove_dir_all(dir).unwrap();
     }
 }

@@ -7,7 +7,6 @@ use std::time::SystemTime;
 use anyhow::Context;
 use cucumber::event::ScenarioFinished;
 use cucumber::gherkin::{Feature, Scenario};
-use cucumber::writer::{JUnit, Json};
 use cucumber::{World as _, WriterExt as _};
 use futures::FutureExt as _;
 
@@ -15,7 +14,7 @@ use super::suite::Read;
 use super::{Select, Suite};
 use crate::actors::{Daemons, KeyRing, Programs};
 use crate::probe::Proofs;
-use crate::report::{Journal, Notes, Sheet, Stream, Terminal, events, folder, id, stem};
+use crate::report::{Asked, Journal, Notes, Sheet, Stream, Terminal, events, folder, id, stem};
 use crate::say;
 use crate::session;
 use crate::steps::{Captures, Record, Setting, Stage, World};
@@ -106,8 +105,8 @@ pub async fn play(suite: &Suite, options: &Options, logs: &Path) -> anyhow::Resu
         options.seed
     );
     let writer = Terminal::stdout(Arc::clone(&notes))
-        .tee::<World, _>(JUnit::for_tee(junit.clone(), 0))
-        .tee::<World, _>(Json::for_tee(json.clone()))
+        .tee::<World, _>(Asked::junit(options.junit.as_ref().map(|_| junit.clone())))
+        .tee::<World, _>(Asked::json(options.json.as_ref().map(|_| json.clone())))
         .normalized::<World>()
         .tee::<World, _>(Stream::new(journal.clone()))
         .fail_on_skipped();
@@ -132,19 +131,13 @@ pub async fn play(suite: &Suite, options: &Options, logs: &Path) -> anyhow::Resu
                 };
                 let failed = !matches!(finished, ScenarioFinished::StepPassed);
                 let remark = world.remark(failed).await;
-                let kept = world.keep(failed).await;
-                let told: Vec<_> = remark
-                    .into_iter()
-                    .chain(kept.as_ref().ok().cloned().flatten())
-                    .collect();
+                let (kept, ended) = world.end(failed).await;
+                let told: Vec<_> = remark.into_iter().chain(kept).collect();
                 if let Some(file) = feature.path.as_ref().filter(|_| !told.is_empty()) {
                     remarks.remark(file, scenario.position.line, told.join("\n"));
                 }
                 // A hook has no other way to fail.
-                let left = world.leave().await;
-                kept.map(drop)
-                    .and(left)
-                    .unwrap_or_else(|error| panic!("{error:#}"));
+                ended.unwrap_or_else(|error| panic!("{error:#}"));
             }
             .boxed_local()
         })
@@ -152,6 +145,14 @@ pub async fn play(suite: &Suite, options: &Options, logs: &Path) -> anyhow::Resu
         .run(())
         .await;
     let (passed, failed) = notes.counts();
+    let failures = notes.failures();
+    say!("");
+    if !failures.is_empty() {
+        say!("Once more with the same luck: --seed {}", options.seed);
+    }
+    let summary = Summary { passed, failures };
+    // Before anything that may fail.
+    summary.tell();
     if let Some(journal) = journal {
         journal.write(None, events::Event::RunEnded { passed, failed });
         let cannot = || format!("cannot write to {}", journal.dir().display());
@@ -162,13 +163,6 @@ pub async fn play(suite: &Suite, options: &Options, logs: &Path) -> anyhow::Resu
             sheet.save(path).with_context(|| no_report(path))?;
         }
     }
-    let failures = notes.failures();
-    say!("");
-    if !failures.is_empty() {
-        say!("Once more with the same luck: --seed {}", options.seed);
-    }
-    let summary = Summary { passed, failures };
-    summary.tell();
     Ok(summary)
 }
 

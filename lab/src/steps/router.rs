@@ -67,15 +67,15 @@ async fn knows_nothing(world: &mut World, host: String) -> Outcome {
     let setting = |name: &str| format!("net/ipv6/conf/{interface}/{name}=1");
     ran(node, &["sysctl", "-qw", &setting("accept_ra")]).await?;
     ran(node, &["sysctl", "-qw", &setting("autoconf")]).await?;
-    // The kernel asks for routers when the link comes up.
+    // The kernel asks for routers when the link comes up, and may have the same address again at once.
     ran(node, &["ip", "link", "set", &interface, "down"]).await?;
-    let token = token.to_string();
-    ran(node, &["ip", "token", "set", &token, "dev", &interface]).await?;
-    ran(node, &["ip", "link", "set", &interface, "up"]).await?;
     let left = node.addresses(&interface).await?;
     if left.iter().any(|net| net.addr == address) {
         fail!("{host} still has {address}");
     }
+    let token = token.to_string();
+    ran(node, &["ip", "token", "set", &token, "dev", &interface]).await?;
+    ran(node, &["ip", "link", "set", &interface, "up"]).await?;
     Ok(())
 }
 

@@ -95,7 +95,8 @@ impl World {
 }
 
 impl Watch {
-    /// Looks after a daemon that was just started.
+    /// Looks after a daemon that was just started, and no longer after those before it that have ended on the machine:
+    /// that they are down is told before it is up.
     pub(super) fn daemon(&self, record: &Record, node: &str, daemon: &Daemon) {
         let watched = Watched {
             node: node.to_owned(),
@@ -103,8 +104,16 @@ impl Watch {
             process: daemon.process().clone(),
             state: DaemonState::Up,
         };
+        let mut daemons = all(&self.daemons);
+        daemons.retain_mut(|other| {
+            if other.node != node {
+                return true;
+            }
+            other.glance(record);
+            other.state != DaemonState::Down
+        });
         watched.tell(record);
-        all(&self.daemons).push(watched);
+        daemons.push(watched);
     }
 
     /// Ends with what is to be told at last; the recording of the links, if there is one, is whole then.
