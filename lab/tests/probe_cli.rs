@@ -41,6 +41,24 @@ fn a_venue_that_is_as_stated_is_told_and_done() {
 }
 
 #[test]
+fn a_carriers_router_in_front_is_told_as_well() {
+    let (code, told, error) = probe(&["cgnat-fixed"]);
+    assert_eq!((code, error.as_str()), (0, ""), "{told}");
+    assert!(
+        told.starts_with("cgnat-fixed (NAT port-restricted)\n"),
+        "{told}"
+    );
+    assert!(
+        told.contains("\nthe router in front (NAT port-block)\n"),
+        "{told}"
+    );
+    let (_, told, _) = probe(&["--json", "cgnat-fixed"]);
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["behind"]["nat"], "port-block", "{told}");
+    assert_eq!(told["behind"]["measured"]["preserved"], false, "{told}");
+}
+
+#[test]
 fn the_rules_of_a_house_are_tried_and_told() {
     let (code, told, error) = probe(&["hotel-portal"]);
     assert_eq!((code, error.as_str()), (0, ""), "{told}");

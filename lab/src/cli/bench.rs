@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use serde::Serialize;
 use v6lab::bench::{Catalogue, Labs, Machine, Stars, Subject, Tunnels, svg};
-use v6lab::session;
+use v6lab::fabric;
 
 use super::Json;
 use v6lab::say;
@@ -89,7 +89,7 @@ impl Bench {
         let subjects = self.subjects(TUNNELS)?;
         let tunnels = Tunnels::prepare(subjects, self.rounds, self.seconds)?;
         let machine = Machine::look()?;
-        session::enter()?;
+        fabric::enter(&[])?;
         let report = super::runtime()?.block_on(tunnels.measure(machine, told))?;
         self.tell(&report)?;
         if let Some(file) = &self.plot {
@@ -104,7 +104,7 @@ impl Bench {
         let patience = Duration::from_secs(self.patience);
         let stars = Stars::prepare(subjects, self.sizes.clone(), patience)?;
         let machine = Machine::look()?;
-        session::enter()?;
+        fabric::enter(&[])?;
         let report = super::runtime()?.block_on(stars.measure(machine, told))?;
         self.tell(&report)?;
         Ok(i32::from(!report.is_whole()))
@@ -113,7 +113,7 @@ impl Bench {
     fn labs(self) -> Result<i32> {
         let labs = Labs::prepare(self.venues, self.rounds)?;
         let machine = Machine::look()?;
-        session::enter()?;
+        fabric::enter(&[])?;
         let report = super::runtime()?.block_on(labs.measure(machine))?;
         self.tell(&report)?;
         Ok(0)

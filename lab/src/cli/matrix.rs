@@ -2,10 +2,10 @@
 
 use anyhow::{Result, bail};
 use serde::Serialize;
-use v6lab::fabric::Lab;
+use v6lab::fabric::{self, Lab};
 use v6lab::model::VenueKind;
 use v6lab::say;
-use v6lab::{nat, probe, session};
+use v6lab::{nat, probe};
 
 /// Labs that must agree.
 const RUNS: usize = 3;
@@ -44,7 +44,7 @@ pub(super) fn main(json: bool) -> Result<i32> {
         bail!("there is no scenarios/nat/ above the working directory or the program");
     }
     let plan = probe::homes(&kinds)?;
-    session::enter()?;
+    fabric::enter(&[&plan])?;
     let runs = super::runtime()?.block_on(async {
         let mut runs = Vec::new();
         for _ in 0..RUNS {

@@ -22,8 +22,9 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
+use v6lab::actors::ActorError;
 use v6lab::say;
-use v6lab::session::SessionError;
+use v6lab::session::{CANNOT_RUN, SessionError};
 
 /// Exit code of a command line that is not understood (`EX_USAGE` of sysexits.h), since clap's own, 2, is taken.
 const USAGE: u8 = 64;
@@ -74,7 +75,7 @@ enum Command {
     /// are the inner ones (preserved), who may send in (filtering), whether a neighbour's peer may too (leak), whether
     /// two hosts with the same inner port each keep one (contention), whether a peer's packet that comes first costs the
     /// port (early), how neighbours see each other at external addresses (hairpin), and whether a host has one external
-    /// address (paired).
+    /// address (paired). A carrier's router in front of the venue's own is asked by itself.
     Probe(probe::Probe),
     /// Punch UDP holes between every two NAT kinds, and say whether that is what theory has
     ///
@@ -197,14 +198,21 @@ pub(crate) fn main() -> ExitCode {
         Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX)),
         Err(error) => {
             eprintln!("v6lab: {error:#}");
-            let cannot = error.chain().any(|cause| cause.is::<SessionError>());
-            ExitCode::from(if cannot {
-                u8::try_from(v6lab::session::CANNOT_RUN).unwrap_or(1)
-            } else {
-                1
-            })
+            ExitCode::from(u8::try_from(code(&error)).unwrap_or(1))
         }
     }
+}
+
+/// The exit code of what came to nothing: whether this machine lacks something.
+fn code(error: &anyhow::Error) -> i32 {
+    let lacks = error.chain().any(|cause| {
+        let missing = matches!(
+            cause.downcast_ref::<ActorError>(),
+            Some(ActorError::Missing { .. })
+        );
+        missing || cause.is::<SessionError>()
+    });
+    if lacks { CANNOT_RUN } else { 1 }
 }
 
 /// Logs to standard error; `V6LAB_LOG` takes the filters of `tracing`.
@@ -227,4 +235,21 @@ fn runtime() -> io::Result<tokio::runtime::Runtime> {
         .worker_threads(2)
         .enable_all()
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_installed_is_no_failure_of_a_lab() {
+        let missing = ActorError::Missing {
+            product: "tincd".to_owned(),
+            searched: "looked for /usr/sbin/tincd".to_owned(),
+            remedy: "install it",
+        };
+        let node = "node_one".to_owned();
+        assert_eq!(code(&missing.into()), CANNOT_RUN);
+        assert_eq!(code(&ActorError::NoPlace { node }.into()), 1);
+    }
 }

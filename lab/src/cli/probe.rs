@@ -5,15 +5,17 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use clap::Args;
 use serde::Serialize;
-use v6lab::fabric::Lab;
+use v6lab::fabric::{self, Lab};
 use v6lab::model::VenueKind;
 use v6lab::nat::{Behaviour, Difference};
 use v6lab::plan::Place;
 use v6lab::probe::{self, Lifetimes, ROUTER, Sighting};
-use v6lab::session;
 
 use super::Json;
 use v6lab::say;
+
+/// What the router in front of a venue's own is called.
+const IN_FRONT: &str = "the router in front";
 
 #[derive(Args)]
 pub(super) struct Probe {
@@ -34,89 +36,114 @@ pub(super) struct Probe {
 
 /// All that was found out.
 #[derive(Serialize)]
-struct Report<'a> {
+struct Report {
     venue: String,
-    /// Name of its NAT kind.
-    nat: &'a str,
     /// Whether it is as stated.
     ok: bool,
-    stated: Behaviour,
-    measured: Behaviour,
-    differences: &'a [Difference],
+    #[serde(flatten)]
+    own: Router,
+    /// The router in front of its own, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    behind: Option<Router>,
     /// What it does not let its guests do, each tried.
     rules: Vec<String>,
+}
+
+/// What was found out of a router.
+#[derive(Serialize)]
+struct Router {
+    /// Name of its NAT kind.
+    nat: String,
+    stated: Behaviour,
+    measured: Behaviour,
+    differences: Vec<Difference>,
     /// How long mappings live, if that was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     lifetimes: Option<Lifetimes>,
     /// What `measured` was told from.
-    seen: &'a Sighting,
+    seen: Sighting,
 }
 
 impl Probe {
     /// Ends with 1 if the venue is not what its file says.
     pub(super) fn main(self) -> Result<i32> {
         let kind = VenueKind::find(&self.venue)?;
-        let (nat, timeout) = (kind.nat.clone(), kind.udp_timeout);
-        let ruled = probe::ruled(kind.clone())?;
-        let plan = probe::plan(kind)?;
+        let (plan, ruled) = (probe::plan(kind.clone())?, probe::ruled(kind.clone())?);
         if self.ruleset {
             let router = plan.node(ROUTER).and_then(|node| node.ruleset.as_ref());
             say!("{}", router.map_or("", |ruleset| ruleset.text.trim_end()));
             return Ok(0);
         }
-        let timeout = match (self.timeouts, timeout) {
-            (true, None) => bail!(
+        if self.timeouts && kind.udp_timeout.is_none() {
+            bail!(
                 "{}: no [udp-timeout] is stated, so there is nothing to hold it to",
                 self.venue.display()
-            ),
-            (asked, timeout) => timeout.filter(|_| asked),
-        };
-        session::enter()?;
-        let (sighting, lifetimes) = super::runtime()?.block_on(async {
-            let lab = Lab::bare(&plan).await?;
-            let sighting = probe::probe(&lab).await?;
-            let lifetimes = match timeout {
-                Some(stated) => Some(probe::lifetimes(&lab, stated).await?),
+            );
+        }
+        fabric::enter(&[&plan, &ruled])?;
+        let (own, behind) = super::runtime()?.block_on(async {
+            let in_front = probe::in_front(&kind);
+            let own = Router::probe(kind, self.timeouts).await?;
+            let behind = match in_front {
+                Some(kind) => Some(Router::probe(kind, self.timeouts).await?),
                 None => None,
             };
-            lab.down().await?;
             // It comes up only if every rule does what is stated.
             if !ruled.places.is_empty() {
                 Lab::up(&ruled).await?.down().await?;
             }
-            anyhow::Ok((sighting, lifetimes))
+            anyhow::Ok((own, behind))
         })?;
-        let measured = sighting.behaviour()?;
-        let mut differences = nat.behaviour.differences(&measured);
-        if let (Some(lifetimes), Some(stated)) = (&lifetimes, timeout) {
-            differences.extend(lifetimes.differences(&nat, stated));
-        }
+        let mut routers = std::iter::once(&own).chain(&behind);
         let report = Report {
             venue: self.venue.display().to_string(),
-            nat: &nat.name,
-            ok: differences.is_empty(),
-            stated: nat.behaviour,
-            measured,
-            differences: &differences,
+            ok: routers.all(|router| router.differences.is_empty()),
+            own,
+            behind,
             rules: ruled.places.iter().flat_map(Place::rules).collect(),
-            lifetimes,
-            seen: &sighting,
         };
         if self.output.json {
             say!("{}", serde_json::to_string_pretty(&report)?);
         } else {
             report.tell();
         }
-        for difference in &differences {
+        for difference in &report.own.differences {
             eprintln!("v6lab: {}: {difference}", report.venue);
+        }
+        for difference in report.behind.iter().flat_map(|behind| &behind.differences) {
+            eprintln!("v6lab: {}, {IN_FRONT}: {difference}", report.venue);
         }
         Ok(i32::from(!report.ok))
     }
 }
 
-impl Report<'_> {
-    fn tell(&self) {
-        say!("{} (NAT {})\n", self.venue, self.nat);
+impl Router {
+    async fn probe(kind: VenueKind, timeouts: bool) -> Result<Self> {
+        let (nat, stated) = (kind.nat.clone(), kind.udp_timeout.filter(|_| timeouts));
+        let lab = Lab::bare(&probe::plan(kind)?).await?;
+        let seen = probe::probe(&lab).await?;
+        let lifetimes = match stated {
+            Some(stated) => Some(probe::lifetimes(&lab, stated).await?),
+            None => None,
+        };
+        lab.down().await?;
+        let measured = seen.behaviour()?;
+        let mut differences = nat.behaviour.differences(&measured);
+        if let (Some(lifetimes), Some(stated)) = (&lifetimes, stated) {
+            differences.extend(lifetimes.differences(&nat, stated));
+        }
+        Ok(Self {
+            nat: nat.name,
+            stated: nat.behaviour,
+            measured,
+            differences,
+            lifetimes,
+            seen,
+        })
+    }
+
+    fn tell(&self, name: &str) {
+        say!("{name} (NAT {})\n", self.nat);
         say!("{:12}{:10}measured", "", "stated");
         let rows = self.stated.rows().into_iter().zip(self.measured.rows());
         for ((what, stated), (_, measured)) in rows {
@@ -127,12 +154,6 @@ impl Report<'_> {
             };
             say!("{what:12}{stated:10}{measured}{mark}");
         }
-        if !self.rules.is_empty() {
-            say!("\nrules of the house, as stated and as tried from inside");
-        }
-        for rule in &self.rules {
-            say!("  {rule}");
-        }
         if let Some(lifetimes) = &self.lifetimes {
             say!("\na mapping without replies lives {}", lifetimes.unreplied);
             say!("one with replies lives {}", lifetimes.replied);
@@ -140,6 +161,22 @@ impl Report<'_> {
                 Some(refresh) => say!("it is kept alive by packets: {refresh}"),
                 None => say!("what keeps it alive could not be told on this busy machine"),
             }
+        }
+    }
+}
+
+impl Report {
+    fn tell(&self) {
+        self.own.tell(&self.venue);
+        if let Some(behind) = &self.behind {
+            say!("");
+            behind.tell(IN_FRONT);
+        }
+        if !self.rules.is_empty() {
+            say!("\nrules of the house, as stated and as tried from inside");
+        }
+        for rule in &self.rules {
+            say!("  {rule}");
         }
     }
 }

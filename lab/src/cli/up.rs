@@ -11,7 +11,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use nix::fcntl::OFlag;
 use nix::unistd::{ForkResult, dup2_stderr, dup2_stdin, dup2_stdout, pipe2, setsid};
@@ -19,9 +19,9 @@ use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 use v6lab::actors::Daemons;
 use v6lab::conditioner::any_seed;
-use v6lab::fabric::Lab;
+use v6lab::fabric::{self, Lab};
 use v6lab::plan::Plan;
-use v6lab::session::{self, CANNOT_RUN, Session, Side};
+use v6lab::session::{self, Session, Side};
 
 use super::daemons::Cast;
 use super::keeper::{self, Note, Roster};
@@ -77,6 +77,7 @@ impl Up {
             .daemon
             .map(|daemons| Cast::choose(daemons, self.router_toml, &plan))
             .transpose()?;
+        fabric::equipped(&[&plan])?;
         clear(&name)?;
         keeper::prepare()?;
         let started = Instant::now();
@@ -89,7 +90,10 @@ impl Up {
             keep(&name, &plan, cast, &mut File::from(mouth));
         }
         drop(mouth);
-        listen(File::from(ear))?;
+        let code = listen(File::from(ear))?;
+        if code != 0 {
+            return Ok(code);
+        }
         let elapsed = started.elapsed();
         say!("{}", plan.drawing());
         say!(
@@ -127,23 +131,24 @@ fn clear(name: &str) -> Result<()> {
     }
 }
 
-/// Waits until keeper and lab have both said their word.
-fn listen(ear: File) -> Result<()> {
-    let mut awaited = 2;
+/// Waits until keeper and lab have both said their word or, where one has failed, until both are gone, and the lab's
+/// note with them: the code to end with.
+fn listen(ear: File) -> Result<i32> {
+    let (mut awaited, mut failed) = (2, None);
     for line in BufReader::new(ear).lines() {
         match serde_json::from_str(&line?)? {
             Word::Noted | Word::Up => awaited -= 1,
-            Word::Failed(reason, CANNOT_RUN) => {
-                eprintln!("v6lab: {reason}");
-                std::process::exit(CANNOT_RUN);
-            }
-            Word::Failed(reason, _) => bail!(reason),
+            Word::Failed(reason, code) => failed = failed.or(Some((reason, code))),
         }
         if awaited == 0 {
-            return Ok(());
+            return Ok(0);
         }
     }
-    Err(anyhow!("the lab's keeper has died before the lab was up"))
+    let Some((reason, code)) = failed else {
+        bail!("the lab's keeper has died before the lab was up");
+    };
+    eprintln!("v6lab: {reason}");
+    Ok(code)
 }
 
 fn say(mouth: &mut File, word: &Word) -> io::Result<()> {
@@ -162,10 +167,7 @@ fn keep(name: &str, plan: &Plan, cast: Option<Cast>, mouth: &mut File) -> ! {
         }
     });
     let code = kept.unwrap_or_else(|error| {
-        let cannot = error
-            .chain()
-            .any(|cause| cause.is::<session::SessionError>());
-        let code = if cannot { CANNOT_RUN } else { 1 };
+        let code = super::code(&error);
         // If nobody listens any more, there is still the log.
         let _ = say(mouth, &Word::Failed(format!("{error:#}"), code));
         eprintln!("v6lab: {error:#}");
@@ -219,6 +221,7 @@ fn outside(
 
 /// The lab; why it cannot be taken down in order goes to `last`.
 fn inside(plan: &Plan, cast: Option<Cast>, mouth: &mut File, last: &mut File) -> Result<i32> {
+    fabric::take_rulesets(&[plan])?;
     super::runtime()?.block_on(async {
         // Before there is anything to end.
         let (mut terminate, mut interrupt) = (
@@ -253,4 +256,34 @@ fn inside(plan: &Plan, cast: Option<Cast>, mouth: &mut File, last: &mut File) ->
 fn write_roster(inside: &Path, roster: &Roster) -> Result<()> {
     std::fs::write(keeper::roster_file(inside), serde_json::to_vec(roster)?)
         .context("cannot write the list of nodes")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+    use std::time::Duration;
+
+    use v6lab::session::CANNOT_RUN;
+
+    use super::*;
+
+    #[test]
+    fn a_lab_that_failed_is_told_when_its_keeper_is_gone() {
+        let (ear, mouth) = pipe2(OFlag::O_CLOEXEC).unwrap();
+        let mut keeper = File::from(mouth);
+        let lasts = Duration::from_millis(50);
+        let begun = Instant::now();
+        let failing = thread::spawn(move || {
+            say(&mut keeper, &Word::Noted).unwrap();
+            say(
+                &mut keeper,
+                &Word::Failed("no reason".to_owned(), CANNOT_RUN),
+            )
+            .unwrap();
+            thread::sleep(lasts);
+        });
+        assert_eq!(listen(File::from(ear)).unwrap(), CANNOT_RUN);
+        assert!(begun.elapsed() >= lasts, "its note was still there");
+        failing.join().unwrap();
+    }
 }

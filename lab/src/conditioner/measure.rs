@@ -26,13 +26,16 @@ const ETH_P_ALL: u16 = 0x0003;
 /// Length of the short frames that are sent: an Ethernet header and what is below, filled up to Ethernet's least.
 const SHORT: usize = 60;
 
-/// How many frames are sent alone, and how far apart, to see how long they take.
-const ALONE: u32 = 15;
+/// How many frames are to arrive alone, and how far apart they are sent, to see how long they take. Where the delay
+/// varies they are further apart, since none overtakes another, and where much is lost there are more: for so long at
+/// most, unless the line is too slow.
+pub(super) const ALONE: u32 = 15;
 const APART: Duration = Duration::from_millis(5);
+const ALONE_FOR: Duration = Duration::from_millis(600);
 
 /// How many bytes, and for how long, are sent in a row to see how fast they come out.
 const LONG: usize = 1250;
-const FLOW: Duration = Duration::from_millis(200);
+pub(super) const FLOW: Duration = Duration::from_millis(200);
 const MOST: u128 = 2000;
 const LEAST: u128 = 20;
 
@@ -45,7 +48,7 @@ const CROWD_APART: Duration = Duration::from_micros(250);
 const GRACE: Duration = Duration::from_millis(80);
 
 /// How often a line is measured before it is said to be wrong.
-const ATTEMPTS: u32 = 4;
+const ATTEMPTS: u32 = 8;
 
 /// One end of a line, to send from and to listen at.
 #[derive(Debug)]
@@ -237,18 +240,35 @@ fn one_way(from: &Prober, to: &Prober, asked: &Conditions) -> io::Result<Seen> {
     Ok(Seen { planned, arrivals })
 }
 
+/// How far apart frames are sent alone: as far as a delay that varies takes to forget the one before, if there is time.
+pub(super) fn apart(asked: &Conditions) -> Duration {
+    (2 * asked.jitter)
+        .clamp(APART, ALONE_FOR / ALONE)
+        .max(passing(asked))
+}
+
+/// How long short frames need to pass one after another, with some room between.
+fn passing(asked: &Conditions) -> Duration {
+    let put = asked.rate.map(|rate| 2 * on_the_line(SHORT, rate));
+    put.unwrap_or_default()
+}
+
 /// What has to be sent to see whether the conditions are as asked.
-fn planned(asked: &Conditions) -> Vec<Planned> {
-    let alone = (0..ALONE).map(|n| Planned {
-        at: APART * n,
+pub(super) fn planned(asked: &Conditions) -> Vec<Planned> {
+    let apart = apart(asked);
+    let most = (ALONE_FOR.as_nanos() / apart.as_nanos()).max(ALONE.into());
+    // Rounded, and no more than there is time for.
+    let alone = (f64::from(ALONE) / (1.0 - asked.loss.of_one())).min(most as f64) as u32;
+    let frame = |n: u32| Planned {
+        at: apart * n,
         len: SHORT,
         why: Purpose::Delay,
-    });
-    let mut planned: Vec<_> = alone.collect();
+    };
+    let mut planned: Vec<_> = (0..alone).map(frame).collect();
     if asked.cut {
         return planned;
     }
-    let mut begin = APART * ALONE;
+    let mut begin = apart * alone;
     if let Some(rate) = asked.rate {
         // On a slow line the long ones would take too long.
         let fits = |len: usize| FLOW.as_nanos() / on_the_line(len, rate).as_nanos().max(1);
@@ -265,10 +285,7 @@ fn planned(asked: &Conditions) -> Vec<Planned> {
         begin += each * count;
     }
     if asked.loss.0 > 0 || asked.reorder.0 > 0 || asked.duplicate.0 > 0 {
-        let least = asked
-            .rate
-            .map_or(Duration::ZERO, |rate| 2 * on_the_line(SHORT, rate));
-        let each = CROWD_APART.max(least);
+        let each = CROWD_APART.max(passing(asked));
         let count = (CROWD.as_nanos() / each.as_nanos()).clamp(LEAST, CROWD_MOST);
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         planned.extend((0..count).map(|n| Planned {

@@ -214,7 +214,7 @@ fn no_egress(end: &End) -> Ruleset {
 }
 
 /// Leads what leaves an interface to a TAP, except for what comes from there.
-fn egress(interface: &str, tap: &str) -> Ruleset {
+pub(super) fn egress(interface: &str, tap: &str) -> Ruleset {
     Ruleset {
         kind: format!(
             "{tap}, which needs a kernel with netfilter egress (CONFIG_NETFILTER_EGRESS, Linux 5.16)"

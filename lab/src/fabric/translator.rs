@@ -2,6 +2,7 @@
 //! own NAT of IPv4 makes many hosts one address, as stateful ones (RFC 6146) do in one box.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
@@ -29,15 +30,24 @@ const OWN: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
 const LIMIT: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_millis(200);
 
+/// Where its program is, if it is unpacked.
+fn unpacked() -> PathBuf {
+    built::peer("tayga").join(PROGRAM)
+}
+
+/// Whether it need not be installed.
+pub(super) fn is_unpacked() -> bool {
+    unpacked().is_file()
+}
+
 /// Starts the translator of a router.
 pub(super) async fn start(node: &Node, ipv6: &Ipv6) -> Result<()> {
     let Some(nat64) = ipv6.nat64 else {
         return Ok(());
     };
     // One that is installed will do.
-    let unpacked = built::peer("tayga").join(PROGRAM);
-    if unpacked.is_file() {
-        node.install(&unpacked, "tayga").await?;
+    if is_unpacked() {
+        node.install(&unpacked(), "tayga").await?;
     }
     let text =
         format!("tun-device {INTERFACE}\nipv4-addr {OWN}\nprefix {nat64}\ndynamic-pool {POOL}\n");

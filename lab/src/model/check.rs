@@ -6,7 +6,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use toml::Spanned;
 
 use super::error::nearest;
-use super::{CORE, FIRST_LEASE_V4, ModelError, Net, Overlay, Pi, Scenario, Venue};
+use super::{
+    CORE, FIRST_LEASE_V4, ModelError, Net, Overlay, Pi, Scenario, Venue, host_number, router,
+};
 
 /// Longest name of a machine: it becomes a file, a host name and a tinc node name.
 const MAX_NAME: usize = 32;
@@ -142,6 +144,13 @@ fn host(scenario: &Scenario, address: &Spanned<Net>) -> Checked {
             format!("{net} is a network; give the address in it"),
         ));
     }
+    // The network's own is not among them any more.
+    if host_number(*net).is_some_and(|number| net.nth(number).is_none()) {
+        let reason = format!(
+            "{net}: the last address of that network is for everybody in it; take an earlier one"
+        );
+        return Err(scenario.error_at(address, reason));
+    }
     Ok(())
 }
 
@@ -153,6 +162,7 @@ fn places(scenario: &Scenario) -> Checked {
                 "a venue's wan is an IPv4 address, e.g. 203.0.113.50/24",
             ));
         }
+        router::pool(venue).map_err(|reason| scenario.error_at(&venue.wan, reason))?;
         lan(scenario, &venue.lan)?;
         narrow(scenario, venue)?;
     }

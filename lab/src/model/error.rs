@@ -65,13 +65,21 @@ impl Source {
     }
 
     pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, ModelError> {
-        toml::from_str(&self.text).map_err(|error| {
-            let reason = plain(error.message());
-            match error.span() {
-                Some(span) => self.error_at(span, reason),
-                None => self.error(reason),
+        toml::from_str(&self.text).map_err(|error| match error.span() {
+            Some(span) => {
+                let key = self.key_before(span.start);
+                self.error_at(span, plain(error.message(), key))
             }
+            None => self.error(plain(error.message(), None)),
         })
+    }
+
+    /// The key of the value that begins there, if it has one.
+    fn key_before(&self, value: usize) -> Option<&str> {
+        let before = self.text.get(..value)?.trim_end().strip_suffix('=')?;
+        let ends = |c: char| !(c.is_ascii_alphanumeric() || "-_".contains(c));
+        let key = before.trim_end().rsplit(ends).next();
+        key.filter(|key| !key.is_empty())
     }
 
     /// An error about the file as a whole.
@@ -101,16 +109,21 @@ impl Source {
     }
 }
 
-/// Serde's words for an unknown key list all the known ones; the nearest one is what the author meant.
-fn plain(message: &str) -> String {
+/// Serde's words for an unknown word list all the known ones; the nearest one is what the author meant. `key` is what a
+/// value stands behind.
+fn plain(message: &str, key: Option<&str>) -> String {
     let mut quoted = message.split('`').skip(1).step_by(2).map(str::to_owned);
-    match (message.starts_with("unknown field"), quoted.next()) {
-        (true, Some(found)) => {
-            let known: Vec<String> = quoted.collect();
-            format!("unknown key `{found}`{}", nearest(&found, &known))
-        }
-        _ => message.trim().replace('\n', ", "),
-    }
+    let (what, of) = if message.starts_with("unknown field") {
+        ("key", String::new())
+    } else if message.starts_with("unknown variant") {
+        let of = key.map(|key| format!(" of `{key}`"));
+        ("value", of.unwrap_or_default())
+    } else {
+        return message.trim().replace('\n', ", ");
+    };
+    let found = quoted.next().unwrap_or_default();
+    let known: Vec<String> = quoted.collect();
+    format!("unknown {what} `{found}`{of}{}", nearest(&found, &known))
 }
 
 /// A remark to end an error about an unknown word with: the known word nearest to it, or all of them.

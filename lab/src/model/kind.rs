@@ -163,7 +163,7 @@ impl VenueKind {
         Self::from_source(&source, home, but.map(|but| Said::new(but, referrer)))
     }
 
-    fn from_source(
+    pub(super) fn from_source(
         source: &Source,
         home: &Path,
         but: Option<Said<'_, &VenueFile>>,

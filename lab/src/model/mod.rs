@@ -242,14 +242,21 @@ impl Venue {
     #[must_use]
     pub fn outside(&self) -> Vec<Net> {
         let wan = *self.wan.get_ref();
-        let first = match (wan.addr, wan.network().addr) {
-            (IpAddr::V4(addr), IpAddr::V4(network)) => addr.to_bits() - network.to_bits(),
-            _ => return vec![wan],
+        let Some(first) = host_number(wan) else {
+            return vec![wan];
         };
         let more = 1..u32::from(self.outer_nat().addresses);
         std::iter::once(wan)
-            .chain(more.filter_map(|n| wan.nth(first + n)))
+            .chain(more.filter_map(|n| wan.nth(first.checked_add(n)?)))
             .collect()
+    }
+}
+
+/// Which host of its IPv4 network an address is.
+fn host_number(net: Net) -> Option<u32> {
+    match (net.addr, net.network().addr) {
+        (IpAddr::V4(addr), IpAddr::V4(network)) => Some(addr.to_bits() - network.to_bits()),
+        _ => None,
     }
 }
 
@@ -263,24 +270,18 @@ impl Scenario {
         if named.is_file() {
             return Ok(named.to_owned());
         }
-        let mut known = Vec::new();
-        if named.components().count() == 1 {
-            for folder in scenario_folders() {
-                let path = folder.join(named).with_extension("toml");
-                if path.is_file() {
-                    return Ok(path);
-                }
-                known.extend(stems(&folder, "toml"));
-            }
-        }
-        known.sort();
-        known.dedup();
-        let known = error::nearest(&named.to_string_lossy(), &known);
-        Err(ModelError {
-            file: named.to_owned(),
-            line: None,
-            reason: format!("there is no such scenario{known}"),
-        })
+        let folders = match named.components().count() {
+            1 => scenario_folders(),
+            _ => Vec::new(),
+        };
+        find_in(&folders, named)
+    }
+
+    /// The file of the scenario called `name`, in the `scenarios/` nearest above a file.
+    pub(crate) fn find_above(file: &Path, name: &str) -> Result<PathBuf, ModelError> {
+        let homes = file.ancestors().skip(1);
+        let folders: Vec<_> = homes.map(|home| home.join("scenarios")).collect();
+        find_in(&folders, Path::new(name))
     }
 
     /// Reads and checks a scenario with everything it refers to.
@@ -374,6 +375,23 @@ impl Scenario {
     pub(crate) fn error_at<T>(&self, value: &Spanned<T>, reason: impl Into<String>) -> ModelError {
         self.source.error_at(value.span(), reason)
     }
+}
+
+/// The file of the scenario called `named` in the first of these folders that has one.
+fn find_in(folders: &[PathBuf], named: &Path) -> Result<PathBuf, ModelError> {
+    let file = |folder: &PathBuf| folder.join(named).with_extension("toml");
+    if let Some(found) = folders.iter().map(file).find(|path| path.is_file()) {
+        return Ok(found);
+    }
+    let mut known: Vec<_> = folders.iter().flat_map(|it| stems(it, "toml")).collect();
+    known.sort();
+    known.dedup();
+    let known = error::nearest(&named.to_string_lossy(), &known);
+    Err(ModelError {
+        file: named.to_owned(),
+        line: None,
+        reason: format!("there is no such scenario{known}"),
+    })
 }
 
 /// Reads the file that a scenario or venue names; a missing one is the referring line's mistake.

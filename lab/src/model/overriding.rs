@@ -5,21 +5,6 @@ use toml::Spanned;
 use super::ModelError;
 use super::error::Source;
 
-/// A table that can be laid over another of its kind.
-pub(super) trait Over: Sized {
-    /// What is said here and, where nothing is, what `base` says.
-    fn over(self, base: Self) -> Self;
-}
-
-impl<T: Over> Over for Option<T> {
-    fn over(self, base: Self) -> Self {
-        match (self, base) {
-            (Some(here), Some(base)) => Some(here.over(base)),
-            (here, base) => here.or(base),
-        }
-    }
-}
-
 /// A value that is to be looked into later, with the file it is from, so that a mistake is told where it was made.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Said<'a, T> {
@@ -49,4 +34,14 @@ impl<T> Said<'_, &Spanned<T>> {
     pub(super) fn error(&self, reason: impl Into<String>) -> ModelError {
         self.by.error_at(self.value.span(), reason)
     }
+}
+
+/// What the nearest of those says who speak of a field of a table.
+pub(super) fn field<'a, 'b, T, F>(
+    tables: &[Said<'a, &'b Spanned<T>>],
+    of: impl Fn(&'b T) -> Option<&'b F>,
+) -> Option<Said<'a, &'b F>> {
+    tables
+        .iter()
+        .find_map(|table| table.part(|table| of(table.get_ref())))
 }

@@ -1,13 +1,14 @@
 //! A router that translates: `nat`, `with` and `[udp-timeout]`, of a venue, or of the carrier's that it is `[behind]`.
 
 use std::net::Ipv4Addr;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::overriding::{Over, Said};
-use super::{ModelError, UdpTimeout, check, kind};
+use super::overriding::{Said, field};
+use super::{ModelError, UdpTimeout, Venue, check, kind};
 use crate::nat;
 use crate::net::Net;
 
@@ -16,6 +17,9 @@ pub const SHARED_SPACE: Net = Net {
     addr: std::net::IpAddr::V4(Ipv4Addr::new(100, 64, 0, 0)),
     len: 10,
 };
+
+/// How long a router may remember a UDP flow, in seconds: a day is more than any is known to. Ours.
+const TIMEOUTS: RangeInclusive<u32> = 1..=86_400;
 
 /// A router in front of a venue's own: a carrier's, say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,20 +45,11 @@ pub(super) struct RouterTable {
 }
 
 /// `[udp-timeout]`.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TimeoutTable {
-    unreplied: Option<u32>,
-    replied: Option<u32>,
-}
-
-impl Over for TimeoutTable {
-    fn over(self, base: Self) -> Self {
-        Self {
-            unreplied: self.unreplied.or(base.unreplied),
-            replied: self.replied.or(base.replied),
-        }
-    }
+    unreplied: Option<Spanned<u32>>,
+    replied: Option<Spanned<u32>>,
 }
 
 /// The kind of NAT and its memory, by what is said of it, nearest first.
@@ -79,21 +74,52 @@ pub(super) fn router(
 }
 
 fn timeout(said: &[Said<'_, &RouterTable>]) -> Result<Option<UdpTimeout>, ModelError> {
-    let mut tables = said
+    let tables: Vec<_> = said
         .iter()
-        .filter_map(|said| said.part(|table| table.udp_timeout.as_ref()));
-    let Some(first) = tables.next() else {
+        .filter_map(|said| said.part(|table| table.udp_timeout.as_ref()))
+        .collect();
+    let Some(first) = tables.first() else {
         return Ok(None);
     };
-    let table = tables.fold(*first.value.get_ref(), |here, base| {
-        here.over(*base.value.get_ref())
-    });
-    let missing =
-        |name: &str| first.error(format!("`udp-timeout` does not say `{name}`, in seconds"));
+    let seconds = |name: &str, of: fn(&TimeoutTable) -> Option<&Spanned<u32>>| {
+        let Some(found) = field(&tables, of) else {
+            let reason = format!("`udp-timeout` does not say `{name}`, in seconds");
+            return Err(first.error(reason));
+        };
+        let seconds = *found.value.get_ref();
+        if TIMEOUTS.contains(&seconds) {
+            return Ok(seconds);
+        }
+        let (least, most) = TIMEOUTS.into_inner();
+        let nearest = seconds.clamp(least, most);
+        Err(found.error(format!(
+            "{name} = {seconds}: from {least} to {most}, in seconds; the nearest is {nearest}"
+        )))
+    };
     Ok(Some(UdpTimeout {
-        unreplied: table.unreplied.ok_or_else(|| missing("unreplied"))?,
-        replied: table.replied.ok_or_else(|| missing("replied"))?,
+        unreplied: seconds("unreplied", |table| table.unreplied.as_ref())?,
+        replied: seconds("replied", |table| table.replied.as_ref())?,
     }))
+}
+
+/// Whether every public address that a venue's kind of NAT takes is in its network.
+pub(super) fn pool(venue: &Venue) -> Result<(), String> {
+    let (kind, wan) = (venue.outer_nat(), venue.wan.get_ref());
+    if venue.outside().len() >= usize::from(kind.addresses) {
+        return Ok(());
+    }
+    // The last address there is for everybody, and the first the router's in front.
+    let everybody = u32::MAX.checked_shr(wan.len.into()).unwrap_or(0);
+    let last = everybody.checked_sub(kind.addresses.into());
+    let last = last.filter(|last| *last > 1).and_then(|last| wan.nth(last));
+    let remedy = match last {
+        Some(last) => format!("the last to begin with is {last}"),
+        None => "take a wider network".to_owned(),
+    };
+    Err(format!(
+        "{} takes {} addresses from {wan} on, and there are not as many; {remedy}",
+        kind.name, kind.addresses
+    ))
 }
 
 /// The router in front, if anybody speaks of one.

@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::ModelError;
 use super::kind::VenueFile;
-use super::overriding::{Over, Said};
+use super::overriding::{Said, field};
 use crate::net::Net;
 
 /// The shortest lease in seconds; dnsmasq rounds shorter ones up, which would not be what was asked for.
@@ -133,28 +133,28 @@ impl fmt::Display for Answers {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct DhcpTable {
-    lease: Option<u32>,
-    ipv6_only: Option<u32>,
+    lease: Option<Spanned<u32>>,
+    ipv6_only: Option<Spanned<u32>>,
 }
 
 /// `[dns]`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DnsTable {
-    answers: Option<Answers>,
+    answers: Option<Spanned<Answers>>,
     /// Seconds.
-    delay: Option<f64>,
+    delay: Option<Spanned<f64>>,
 }
 
 /// `[ipv6]`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Ipv6Table {
-    prefix: Option<Net>,
+    prefix: Option<Spanned<Net>>,
     preference: Option<Preference>,
     leads: Option<Leads>,
-    nat64: Option<Net>,
-    pref64: Option<bool>,
+    nat64: Option<Spanned<Net>>,
+    pref64: Option<Spanned<bool>>,
 }
 
 impl fmt::Display for Leads {
@@ -167,52 +167,15 @@ impl fmt::Display for Leads {
     }
 }
 
-impl Over for Ipv6Table {
-    fn over(self, base: Self) -> Self {
-        Self {
-            prefix: self.prefix.or(base.prefix),
-            preference: self.preference.or(base.preference),
-            leads: self.leads.or(base.leads),
-            nat64: self.nat64.or(base.nat64),
-            pref64: self.pref64.or(base.pref64),
-        }
-    }
-}
-
-impl Over for DhcpTable {
-    fn over(self, base: Self) -> Self {
-        Self {
-            lease: self.lease.or(base.lease),
-            ipv6_only: self.ipv6_only.or(base.ipv6_only),
-        }
-    }
-}
-
-impl Over for DnsTable {
-    fn over(self, base: Self) -> Self {
-        Self {
-            answers: self.answers.or(base.answers),
-            delay: self.delay.or(base.delay),
-        }
-    }
-}
-
 /// The DHCP server, if anybody speaks of one, nearest first.
 pub(super) fn dhcp(said: &[Said<'_, &VenueFile>]) -> Result<Option<Dhcp>, ModelError> {
-    let Some((first, table)) = laid(said, |file| file.dhcp.as_ref()) else {
+    let tables = tables(said, |file| file.dhcp.as_ref());
+    let Some(first) = tables.first() else {
         return Ok(None);
     };
-    let at_least = |found: u32, least: u32, what: &str| {
-        if found >= least {
-            return Ok(found);
-        }
-        Err(first.error(format!("{what} = {found}: at least {least}, in seconds")))
-    };
-    let lease = table
-        .lease
+    let lease = field(&tables, |table| table.lease.as_ref())
         .ok_or_else(|| first.error("`dhcp` does not say `lease`, in seconds"))?;
-    let ipv6_only = table
-        .ipv6_only
+    let ipv6_only = field(&tables, |table| table.ipv6_only.as_ref())
         .map(|found| at_least(found, SHORTEST_IPV6_ONLY, "ipv6-only"));
     Ok(Some(Dhcp {
         lease: at_least(lease, SHORTEST_LEASE, "lease")?,
@@ -220,50 +183,68 @@ pub(super) fn dhcp(said: &[Said<'_, &VenueFile>]) -> Result<Option<Dhcp>, ModelE
     }))
 }
 
+fn at_least(found: Said<'_, &Spanned<u32>>, least: u32, what: &str) -> Result<u32, ModelError> {
+    let seconds = *found.value.get_ref();
+    if seconds >= least {
+        return Ok(seconds);
+    }
+    Err(found.error(format!("{what} = {seconds}: at least {least}, in seconds")))
+}
+
 /// The resolver, if anybody speaks of one, nearest first.
 pub(super) fn dns(said: &[Said<'_, &VenueFile>]) -> Result<Option<Dns>, ModelError> {
-    let Some((first, table)) = laid(said, |file| file.dns.as_ref()) else {
+    let tables = tables(said, |file| file.dns.as_ref());
+    if tables.is_empty() {
         return Ok(None);
-    };
-    let delay = table.delay.unwrap_or(0.0);
-    if !(0.0..=LONGEST_DELAY).contains(&delay) {
-        let reason = format!("delay = {delay}: from 0 to {LONGEST_DELAY}, in seconds");
-        return Err(first.error(reason));
     }
-    let answers = table.answers.unwrap_or_default();
-    if answers == Answers::Nothing && delay > 0.0 {
-        return Err(first.error("a resolver that answers nothing has no `delay`"));
+    let answers = field(&tables, |table| table.answers.as_ref());
+    let answers = answers.map(|answers| *answers.value.get_ref());
+    let answers = answers.unwrap_or_default();
+    let delay = field(&tables, |table| table.delay.as_ref());
+    let seconds = delay.map_or(0.0, |delay| *delay.value.get_ref());
+    if let Some(delay) = delay {
+        if !(0.0..=LONGEST_DELAY).contains(&seconds) {
+            let reason = format!("delay = {seconds}: from 0 to {LONGEST_DELAY}, in seconds");
+            return Err(delay.error(reason));
+        }
+        if answers == Answers::Nothing && seconds > 0.0 {
+            return Err(delay.error("a resolver that answers nothing has no `delay`"));
+        }
     }
     Ok(Some(Dns {
         answers,
         // At most a minute, and of no more than milliseconds is anything promised.
-        delay: (delay * 1000.0).round() as u32,
+        delay: (seconds * 1000.0).round() as u32,
     }))
 }
 
 /// What is told of IPv6, if anybody speaks of it, nearest first.
 pub(super) fn ipv6(said: &[Said<'_, &VenueFile>]) -> Result<Option<Ipv6>, ModelError> {
-    let Some((first, table)) = laid(said, |file| file.ipv6.as_ref()) else {
+    let tables = tables(said, |file| file.ipv6.as_ref());
+    let Some(first) = tables.first() else {
         return Ok(None);
     };
     let missing = |what: &str| first.error(format!("`ipv6` does not say {what}"));
-    let prefix = table
-        .prefix
+    let guests = field(&tables, |table| table.prefix.as_ref())
         .ok_or_else(|| missing("`prefix`, a /64, e.g. \"2001:db8:cafe::/64\""))?;
+    let prefix = *guests.value.get_ref();
     if prefix.is_ipv4() || prefix.len != 64 || prefix.network() != prefix {
         let reason = format!("prefix = {prefix}: an IPv6 /64, as stateless configuration wants it");
-        return Err(first.error(reason));
+        return Err(guests.error(reason));
     }
-    let leads = table
-        .leads
+    let leads = field(&tables, |table| table.leads.as_ref())
         .ok_or_else(|| missing("where it `leads`: \"out\", \"astray\" or \"nowhere\""))?;
-    if let Some(nat64) = table.nat64 {
-        translates(nat64, prefix, leads)
-            .map_err(|reason| first.error(format!("nat64 = {nat64}: {reason}")))?;
+    let leads = *leads.value;
+    let nat64 = field(&tables, |table| table.nat64.as_ref());
+    if let Some(nat64) = nat64 {
+        let net = *nat64.value.get_ref();
+        translates(net, prefix, leads)
+            .map_err(|reason| nat64.error(format!("nat64 = {net}: {reason}")))?;
     }
-    let pref64 = table.pref64.unwrap_or_default();
-    if pref64 && table.nat64.is_none() {
-        return Err(first.error("`pref64` tells guests of a `nat64`, and there is none"));
+    let told = field(&tables, |table| table.pref64.as_ref());
+    let told = told.filter(|told| *told.value.get_ref());
+    if let (Some(told), None) = (told, nat64) {
+        return Err(told.error("`pref64` tells guests of a `nat64`, and there is none"));
     }
     let behind = said
         .iter()
@@ -273,12 +254,13 @@ pub(super) fn ipv6(said: &[Said<'_, &VenueFile>]) -> Result<Option<Ipv6>, ModelE
             behind.error("a carrier's router in front carries no IPv6, and `ipv6` leads there")
         );
     }
+    let preference = field(&tables, |table| table.preference.as_ref());
     Ok(Some(Ipv6 {
         prefix,
-        preference: table.preference.unwrap_or_default(),
+        preference: preference.map(|said| *said.value).unwrap_or_default(),
         leads,
-        nat64: table.nat64,
-        pref64,
+        nat64: nat64.map(|nat64| *nat64.value.get_ref()),
+        pref64: told.is_some(),
     }))
 }
 
@@ -314,12 +296,10 @@ pub(super) fn made_up(
 ) -> Result<(), ModelError> {
     let makes_up = dns.is_some_and(|dns| dns.answers == Answers::Dns64);
     let translates = ipv6.is_some_and(|ipv6| ipv6.nat64.is_some());
-    let table = said
-        .iter()
-        .find_map(|said| said.part(|file| file.dns.as_ref()));
-    match table {
-        Some(table) if makes_up && !translates => {
-            Err(table.error("`answers = \"dns64\"` needs an [ipv6] with a `nat64`"))
+    let tables = tables(said, |file| file.dns.as_ref());
+    match field(&tables, |table| table.answers.as_ref()) {
+        Some(answers) if makes_up && !translates => {
+            Err(answers.error("`answers = \"dns64\"` needs an [ipv6] with a `nat64`"))
         }
         _ => Ok(()),
     }
@@ -332,26 +312,19 @@ pub(super) fn without_ipv4(
     ipv6: Option<Ipv6>,
 ) -> Result<(), ModelError> {
     let asked = dhcp.is_some_and(|dhcp| dhcp.ipv6_only.is_some());
-    let table = said
-        .iter()
-        .find_map(|said| said.part(|file| file.dhcp.as_ref()));
-    match table {
-        Some(table) if asked && ipv6.is_none_or(|ipv6| ipv6.leads == Leads::Nowhere) => {
-            Err(table.error("`ipv6-only` leaves guests with nothing; the venue needs an [ipv6] that does not lead nowhere"))
+    let tables = tables(said, |file| file.dhcp.as_ref());
+    match field(&tables, |table| table.ipv6_only.as_ref()) {
+        Some(found) if asked && ipv6.is_none_or(|ipv6| ipv6.leads == Leads::Nowhere) => {
+            Err(found.error("`ipv6-only` leaves guests with nothing; the venue needs an [ipv6] that does not lead nowhere"))
         }
         _ => Ok(()),
     }
 }
 
-/// What all of them say of a table together, and the nearest of those who speak of it.
-fn laid<'a, 'b, T: Over + Clone>(
+/// What each of those says of a table who speaks of it.
+fn tables<'a, 'b, T>(
     said: &[Said<'a, &'b VenueFile>],
     part: impl Fn(&'b VenueFile) -> Option<&'b Spanned<T>>,
-) -> Option<(Said<'a, &'b Spanned<T>>, T)> {
-    let mut tables = said.iter().filter_map(|said| said.part(&part));
-    let first = tables.next()?;
-    let table = tables.fold(first.value.get_ref().clone(), |here, base| {
-        here.over(base.value.get_ref().clone())
-    });
-    Some((first, table))
+) -> Vec<Said<'a, &'b Spanned<T>>> {
+    said.iter().filter_map(|said| said.part(&part)).collect()
 }

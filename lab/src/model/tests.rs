@@ -177,6 +177,39 @@ fn an_address_that_a_pool_takes_is_nobody_elses() {
     assert!(error.reason.contains("203.0.113.53"), "{error}");
 }
 
+#[test]
+fn a_pool_that_does_not_fit_into_its_network_is_refused() {
+    let like = "like = \"home-default\"\n";
+    let wan = |wan: &str| {
+        let but = "but  = { nat = \"pool-paired\" }\n";
+        let good = format!("{like}wan  = \"203.0.113.50/24\"");
+        mistake(&good, &format!("{like}{but}wan  = \"{wan}\""))
+    };
+    let (line, reason) = wan("203.0.113.253/24");
+    assert_eq!(line, line_of("wan  =") + 1);
+    assert_eq!(
+        reason,
+        "pool-paired takes 4 addresses from 203.0.113.253/24 on, and there are not as many; \
+         the last to begin with is 203.0.113.251/24"
+    );
+    let (_, reason) = wan("203.0.113.2/30");
+    assert!(reason.ends_with("take a wider network"), "{reason}");
+    let pool = VenueKind::find(Path::new("pool-paired")).unwrap();
+    let last = Scenario::builder("last")
+        .server("www", ["198.51.100.10/24"])
+        .venue_of("cafe", pool, "203.0.113.251/24", "192.168.1.0/24")
+        .build()
+        .unwrap();
+    assert_eq!(last.venues[0].outside().len(), 4);
+}
+
+#[test]
+fn an_address_that_everybody_hears_is_nobodys() {
+    let (line, reason) = mistake("203.0.113.50/24", "203.0.113.255/24");
+    assert_eq!(line, line_of("wan  ="));
+    assert!(reason.ends_with("take an earlier one"), "{reason}");
+}
+
 /// The how-to's scenario with the cafe otherwise than its file says.
 fn cafe_but(but: &str) -> Result<Scenario, ModelError> {
     let text = std::fs::read_to_string(scenarios().join("how-to.toml")).unwrap();
@@ -279,7 +312,7 @@ fn mistakes_in_the_rules_of_a_house_are_told_with_what_would_be_right() {
         ),
         (
             "portal = { remembers = \"name\" }",
-            "expected `mac` or `address`",
+            "unknown value `name` of `remembers`; known here: mac, address",
         ),
     ] {
         let reason = but_mistake(but);
@@ -369,4 +402,49 @@ fn prefixes_of_pis_do_not_overlap() {
         error.reason,
         "2001:db8:85a3:ef10::/62 overlaps 2001:db8:85a3:ef11::/64, which is \"node_one\"'s"
     );
+}
+
+#[test]
+fn what_a_venue_serves_wrongly_is_told_where_it_is_written() {
+    let where_told = |file: &str, but: &str| {
+        let file = format!("because = \"a test\"\nnat = \"port-restricted\"\n{file}");
+        let [venue, scenario] = [("venue", file.as_str()), ("scenario", but)]
+            .map(|(name, text)| Source::from_text(name, text.to_owned()));
+        let but: VenueFile = scenario.parse().unwrap();
+        let but = Some(overriding::Said::new(&but, &scenario));
+        let error = VenueKind::from_source(&venue, &scenarios(), but).unwrap_err();
+        error.to_string()
+    };
+    let lease = "[dhcp]\nlease = 60\n";
+    let told = "venue:4: lease = 60: at least 120, in seconds";
+    assert_eq!(where_told(lease, ""), told);
+    assert_eq!(where_told(lease, "dhcp = { ipv6-only = 1800 }"), told);
+    let told = where_told("[dns]\nanswers = \"nothing\"\n", "dns = { delay = 3.0 }");
+    assert!(told.starts_with("scenario:1: "), "{told}");
+    let told = where_told("[ipv6]\nleads = \"out\"\nprefix = \"2001:db8::/48\"\n", "");
+    assert!(told.starts_with("venue:5: prefix = "), "{told}");
+}
+
+#[test]
+fn an_unknown_value_is_answered_with_its_field_and_the_nearest_known_one() {
+    assert_eq!(
+        but_mistake("dns = { answers = \"truht\" }"),
+        "unknown value `truht` of `answers`; did you mean `truth`?"
+    );
+}
+
+#[test]
+fn a_router_remembers_for_a_second_to_a_day() {
+    for (but, told) in [
+        (
+            "unreplied = 0",
+            "unreplied = 0: from 1 to 86400, in seconds; the nearest is 1",
+        ),
+        (
+            "replied = 4294967295",
+            "replied = 4294967295: from 1 to 86400, in seconds; the nearest is 86400",
+        ),
+    ] {
+        assert_eq!(but_mistake(&format!("udp-timeout = {{ {but} }}")), told);
+    }
 }

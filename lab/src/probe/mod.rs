@@ -99,6 +99,17 @@ pub fn ruled(mut kind: VenueKind) -> Result<Plan, ModelError> {
     Ok(plan)
 }
 
+/// The router in front of a venue's own, to be probed as the only one of a venue by itself.
+#[must_use]
+pub fn in_front(kind: &VenueKind) -> Option<VenueKind> {
+    let behind = kind.behind.as_ref()?;
+    Some(VenueKind {
+        nat: behind.nat.clone(),
+        udp_timeout: behind.udp_timeout,
+        ..VenueKind::default()
+    })
+}
+
 /// Asks every question in a lab that was built from [`plan`]. Takes well below a second on an idle machine.
 ///
 /// # Errors

@@ -18,9 +18,10 @@ use std::fs::OpenOptions;
 use anyhow::{Context, bail};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::plan::Plan;
 use crate::say;
 use crate::session::SessionError;
-use crate::{actors, session};
+use crate::{actors, fabric};
 
 /// Exit code after a signal, as shells have it: this and the signal's number.
 const SIGNALLED: i32 = 128;
@@ -46,7 +47,7 @@ pub fn main(args: &RunArgs) -> anyhow::Result<i32> {
 /// # Errors
 /// As [`main`], and under the same condition.
 pub fn runs(suite: &Suite, runs: &[Options]) -> anyhow::Result<i32> {
-    let mut plays = Vec::new();
+    let (mut plays, mut networks) = (Vec::new(), Vec::new());
     for options in runs {
         // Here, and again when playing, so that nobody waits for half a run to be told.
         actors::Programs::locate(options.daemons)?;
@@ -59,7 +60,7 @@ pub fn runs(suite: &Suite, runs: &[Options]) -> anyhow::Result<i32> {
         }
         // A part of few may be empty.
         let chosen = suite.chosen(options.daemons, &options.select);
-        chosen.understood()?;
+        networks.extend(chosen.understood()?);
         plays.push((chosen, options));
     }
     OpenOptions::new()
@@ -71,7 +72,8 @@ pub fn runs(suite: &Suite, runs: &[Options]) -> anyhow::Result<i32> {
                 .hint("`v6lab doctor` tells what to change")
         })?;
     let logs = Logs::create().context("cannot make a directory for logs")?;
-    session::enter()?;
+    let networks: Vec<&Plan> = networks.iter().collect();
+    fabric::enter(&networks)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

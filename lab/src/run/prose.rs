@@ -1,7 +1,7 @@
 //! Lines that Gherkin takes for prose although they were meant to be played.
 
 use cucumber::gherkin::Feature;
-use strsim::levenshtein;
+use strsim::osa_distance;
 
 use super::suite::scenarios;
 
@@ -49,7 +49,11 @@ fn heading(line: &str) -> Option<&'static str> {
     let (head, _) = line.split_once(':')?;
     let head = format!("{head}:").to_lowercase();
     let mut like = HEADINGS.into_iter();
-    like.find(|heading| levenshtein(&head, &heading.to_lowercase()) <= 2)
+    like.find(|heading| {
+        // Of a short one, many words are two slips away: `Use:`, `True:`.
+        let slips = if heading.len() > 5 { 2 } else { 1 };
+        osa_distance(&head, &heading.to_lowercase()) <= slips
+    })
 }
 
 #[cfg(test)]
@@ -87,5 +91,20 @@ mod tests {
     fn what_a_feature_is_about_may_be_told() {
         let text = "Feature: A\n  When it is dark, lamps are lit: those of the house\n  and others.\n\n  Scenario: One\n    # Without oil.\n    Given a lamp\n";
         assert_eq!(of(text), None);
+    }
+
+    #[test]
+    fn a_remark_with_a_short_word_before_a_colon_is_no_rule() {
+        let told = |word: &str| {
+            of(&format!(
+                "Feature: A\n  {word} lamps.\n\n  Scenario: One\n    Given a lamp\n"
+            ))
+        };
+        for word in ["Use:", "True:", "Roles:"] {
+            assert_eq!(told(word), None, "{word}");
+        }
+        for slip in ["Ruel:", "Rul:", "rule:"] {
+            assert!(told(slip).is_some(), "{slip}");
+        }
     }
 }

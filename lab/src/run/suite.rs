@@ -10,6 +10,7 @@ use futures::stream;
 use super::Select;
 use super::prose::unplayed_line;
 use crate::actors::Daemons;
+use crate::plan::Plan;
 use crate::report::{id, stem};
 use crate::steps;
 
@@ -108,21 +109,26 @@ impl Suite {
         all.collect()
     }
 
-    /// Whether each of its steps is a sentence of ours.
+    /// The networks that its steps ask for, if each step is a sentence of ours.
     ///
     /// # Errors
-    /// The first that is not, with the closest that are.
-    pub fn understood(&self) -> Result<(), SuiteError> {
-        let mut steps = self.steps();
-        let mistaken = steps.find_map(|(path, step)| {
-            let reason = steps::mistake(step)?;
-            Some(SuiteError::Syntax {
+    /// The first that is not, with the closest that are, or that asks for a network there is not.
+    pub fn understood(&self) -> Result<Vec<Plan>, SuiteError> {
+        let mut networks = Vec::new();
+        for (path, step) in self.steps() {
+            let mistaken = |reason| SuiteError::Syntax {
                 path: path.to_owned(),
                 line: step.position.line,
                 reason,
-            })
-        });
-        mistaken.map_or(Ok(()), Err)
+            };
+            if let Some(reason) = steps::mistake(step) {
+                return Err(mistaken(reason));
+            }
+            if let Some(network) = steps::network_of(path, step) {
+                networks.push(network.map_err(|error| mistaken(error.to_string()))?);
+            }
+        }
+        Ok(networks)
     }
 
     /// Each of its steps with the file it is in.
@@ -463,6 +469,17 @@ mod tests {
         let suite = Suite::load(&[file.clone(), file.clone()]).unwrap();
         std::fs::remove_file(&file).unwrap();
         assert_eq!(suite.ids().len(), 3);
+    }
+
+    #[test]
+    fn a_network_that_is_not_there_is_told_with_its_line_and_the_nearest() {
+        let text = "Feature: A\n\n  Scenario: One\n    Given the network \"howto\"\n";
+        let mut suite = suite(text);
+        let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../features/a.feature");
+        suite.features[0].path = Some(here.clone());
+        let error = suite.understood().unwrap_err().to_string();
+        let told = "howto: there is no such scenario; did you mean `how-to`?";
+        assert_eq!(error, format!("{}:4: {told}", here.display()));
     }
 
     #[test]

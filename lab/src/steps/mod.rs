@@ -30,6 +30,7 @@ mod watch;
 mod way;
 mod wire;
 
+pub(crate) use network::network_of;
 pub use record::{Captures, Record};
 pub(crate) use vocabulary::mistake;
 pub use vocabulary::{Sentence, vocabulary};

@@ -1,9 +1,10 @@
 //! The network a scenario plays in, and tinc's configuration on its machines.
 
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
+use cucumber::gherkin::Step;
 use cucumber::{given, when};
 use futures::future::{try_join, try_join_all};
 
@@ -27,13 +28,33 @@ async fn network_with(world: &mut World, name: String, venue: String, like: Stri
     .await
 }
 
+/// What a step asks for, if that is a network, read as the step reads it.
+pub(crate) fn network_of(feature: &Path, step: &Step) -> Option<Result<Plan, ModelError>> {
+    let asked = step.value.strip_prefix("the network \"")?;
+    let (name, with) = asked.split_once('"')?;
+    let like = with.strip_prefix(" with ").and_then(|with| {
+        let (venue, like) = with.split_once(" like \"")?;
+        Some((venue, like.strip_suffix('"')?))
+    });
+    let scenario = named(feature, name).and_then(|scenario| match like {
+        Some((venue, like)) => scenario.with_venue_like(venue, like),
+        None => Ok(scenario),
+    });
+    Some(scenario.map(|scenario| Plan::new(&scenario)))
+}
+
+/// The scenario of that name, in the `scenarios/` nearest to the feature.
+fn named(feature: &Path, name: &str) -> Result<Scenario, ModelError> {
+    Scenario::load(&Scenario::find_above(feature, name)?)
+}
+
 async fn build(
     world: &mut World,
     name: &str,
     change: impl FnOnce(Scenario) -> Result<Scenario, ModelError>,
 ) -> Outcome {
     let stage = world.stage()?;
-    let scenario = change(Scenario::load(&scenario(&stage.feature, name)?)?)?;
+    let scenario = change(named(&stage.feature, name)?)?;
     let plan = Plan::new(&scenario).seeded(stage.setting.seed);
     stage.setting.notes.network(&plan.title, plan.drawing());
     // Believed only once it was seen, and seen once in a run.
@@ -184,16 +205,6 @@ async fn write(
     }))
     .await?;
     Ok(())
-}
-
-/// The scenario called `name`, in the `scenarios/` nearest to the feature.
-fn scenario(feature: &Path, name: &str) -> anyhow::Result<PathBuf> {
-    let file = Path::new("scenarios").join(name).with_extension("toml");
-    let homes = feature.ancestors().skip(1);
-    homes
-        .map(|home| home.join(&file))
-        .find(|path| path.is_file())
-        .with_context(|| format!("there is no {} above {}", file.display(), feature.display()))
 }
 
 /// Rewrites a file in the tinc directory of a machine.
