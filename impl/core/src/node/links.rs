@@ -289,11 +289,16 @@ impl Node {
         rng: &mut dyn CryptoRng,
     ) {
         if let Some(link) = self.links.get(&conn) {
-            let peer = self.speaker(conn);
-            tracing::warn!(
-                "closing the connection with {peer} ({}): {error}",
-                link.address
-            );
+            let address = link.address;
+            // Lines of one place in the code are rationed together: strangers must not crowd out those with a name.
+            match link.meta.peer_name() {
+                Some(name) => {
+                    tracing::warn!("closing the connection with {name} ({address}): {error}");
+                }
+                None => {
+                    tracing::warn!("closing the connection with a stranger ({address}): {error}");
+                }
+            }
         }
         self.close(conn, Closing::Tarpit, now, rng);
     }
