@@ -97,7 +97,7 @@ impl Bundle {
         let told = format!("kept: {dir}\nagain: {replay}");
         (
             written.is_ok().then_some(told),
-            ended.and(written.with_context(|| cannot_keep(&self.dir))),
+            ended.and_then(|()| written.with_context(|| cannot_keep(&self.dir))),
         )
     }
 
